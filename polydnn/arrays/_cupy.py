@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 
 from polydnn.arrays.backend import Backend
+from polydnn.arrays.installing import INSTALL, cause_of, import_library, warnings_logged
 from polydnn.errors import BackendUnavailableError
-from polydnn.types import Array
+from polydnn.types import Array, DType
 
 __all__ = ["CupyBackend", "cupy_backend"]
-
-INSTALL = "pip install 'polydnn[cuda12x]' or 'polydnn[cuda13x]', whichever CUDA the driver supports (never both)"
 
 
 class CupyBackend(Backend):
@@ -33,7 +32,10 @@ class CupyBackend(Backend):
         return host
 
     def owns(self, value: object) -> bool:
-        return isinstance(value, self._cupy.ndarray) and value.device == self.device
+        return isinstance(value, self._cupy.ndarray) and bool(value.device == self.device)
+
+    def activate(self) -> None:
+        self.device.use()
 
     def synchronize(self) -> None:
         self.device.synchronize()
@@ -51,10 +53,11 @@ class CupyBackend(Backend):
         return {"L2": int(self.properties()["l2CacheSize"])}
 
     def memory_bytes(self) -> int | None:
-        with self.device:
-            return int(self._cupy.cuda.runtime.memGetInfo()[0])
+        with self.device:  # what CuPy's pool holds unused counts as free: the next arrays are made from it
+            pooled = int(self._cupy.get_default_memory_pool().free_bytes())
+            return int(self._cupy.cuda.runtime.memGetInfo()[0]) + pooled
 
-    def _from_host(self, host: np.ndarray[Any, Any], dtype: Any) -> Array:
+    def _from_host(self, host: np.ndarray[Any, Any], dtype: DType | None) -> Array:
         with self.device:
             return self._cupy.asarray(host, dtype=dtype)
 
@@ -62,25 +65,20 @@ class CupyBackend(Backend):
 def cupy_backend(device: str | None = None) -> CupyBackend:
     """CuPy on CUDA device number ``device`` (0 by default), after a probe that computes something.
 
+    CuPy works on one current device at a time, and making a backend leaves that choice alone: ``activate`` sets it.
     Raises BackendUnavailableError with the cause and the command that mends it.
     """
-    try:
-        import cupy
-        from array_api_compat import cupy as xp
-    except ImportError as error:
-        msg = f"backend 'cupy' needs CuPy: {INSTALL}"
-        raise BackendUnavailableError(msg) from error
     number = _device_number(device)
+    cupy, xp = import_library("cupy", "cupy", "array_api_compat.cupy")
     try:
-        _probe(cupy, number)
+        with warnings_logged("cupy"):
+            _probe(cupy, number)
     except Exception as error:  # the CUDA libraries raise types of their own, ImportError and RuntimeError among them
-        cause = f"{type(error).__name__}: {error}".splitlines()[0]
         msg = (
-            f"backend 'cupy:{number}': CuPy {cupy.__version__} is installed but does not work here ({cause}). "
-            f"It needs an NVIDIA driver, a CUDA device and the CUDA libraries: {INSTALL}; 'polydnn doctor' tells more."
+            f"backend 'cupy:{number}': CuPy {cupy.__version__} is installed but does not work here "
+            f"({cause_of(error)}). {_remedy(error)} 'polydnn doctor' tells more."
         )
         raise BackendUnavailableError(msg) from error
-    cupy.cuda.Device(number).use()
     return CupyBackend(cupy, xp, number)
 
 
@@ -100,10 +98,19 @@ def _probe(cupy: Any, number: int) -> None:
         msg = f"device {number} was asked for, there are {count}"
         raise RuntimeError(msg)
     with cupy.cuda.Device(number):
-        ones = cupy.ElementwiseKernel("float32 x", "float32 y", "y = x + 1", "polydnn_probe")(
-            cupy.zeros((4, 4), dtype=cupy.float32)
-        )
-        product = cupy.matmul(ones, ones)
-        if float(product[0, 0]) != 4.0:
-            msg = f"a matrix product came out wrong: {float(product[0, 0])} instead of 4.0"
-            raise RuntimeError(msg)
+        zeros = cupy.zeros((4, 4), dtype=cupy.float32)
+        ones = cupy.ElementwiseKernel("float32 x", "float32 y", "y = x + 1", "polydnn_probe")(zeros)
+        product = float(cupy.matmul(ones, ones)[0, 0])
+    if product != 4.0:
+        msg = f"a matrix product came out as {product} instead of 4.0"
+        raise RuntimeError(msg)
+
+
+def _remedy(error: Exception) -> str:
+    """What mends it: a driver, or the CUDA libraries, which CuPy's own wheels do not contain."""
+    text = cause_of(error).lower()
+    if isinstance(error, ImportError | OSError) or any(word in text for word in ("nvrtc", "cublas", "libcu", "lib.so")):
+        return "CUDA libraries are missing: pip install 'cupy-cuda13x[ctk]' (or 'cupy-cuda12x[ctk]') brings them."
+    if "was asked for" in text:
+        return "Name one of the devices there are."
+    return f"It needs a CUDA device and its driver; then {INSTALL['cupy']}."

@@ -8,13 +8,13 @@ from array_api_compat import numpy as xp
 from polydnn.arrays.backend import Backend
 from polydnn.arrays.machine import cpu_name
 from polydnn.errors import BackendUnavailableError
-from polydnn.types import Array
+from polydnn.types import Array, DType
 
 __all__ = ["NumpyBackend", "numpy_backend"]
 
 
 class NumpyBackend(Backend):
-    """NumPy arrays; host and device are the same, so nothing is ever copied."""
+    """NumPy arrays; host and device are the same, so nothing is copied without need."""
 
     library = "numpy"
 
@@ -30,7 +30,15 @@ class NumpyBackend(Backend):
         return np.asarray(array)
 
     def owns(self, value: object) -> bool:
-        return isinstance(value, np.ndarray | np.generic) and value.dtype.isnative
+        # np.matrix, masked arrays and other subclasses compute differently; asarray makes plain arrays of them.
+        plain = isinstance(value, np.generic) or type(value) in (np.ndarray, np.memmap)
+        return plain and value.dtype.isnative  # type: ignore[attr-defined]  # narrowed by the line above
+
+    def asarray(self, value: object, *, dtype: DType | None = None) -> Array:
+        if dtype is None and type(value) is np.ndarray and value.dtype.kind in "fiub" and self.owns(value):
+            return value  # the common case in a training loop
+        self.refuse_foreign(value, "value")
+        return self._bring(value, dtype)
 
     def device_name(self) -> str:
         return cpu_name()

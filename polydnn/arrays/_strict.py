@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 
 from polydnn.arrays.backend import Backend
+from polydnn.arrays.dtypes import cast_host
+from polydnn.arrays.installing import import_library
 from polydnn.errors import BackendUnavailableError
 from polydnn.types import Array, DType
 
 __all__ = ["StrictBackend", "strict_backend"]
+
+DEFAULT_DEVICE = "device1"
 
 
 class StrictBackend(Backend):
@@ -24,31 +28,33 @@ class StrictBackend(Backend):
         self.device = xp.Device(device)
         self._device = device
         self._host = xp.Device("CPU_DEVICE")
+        self._kind = type(xp.empty(0))
 
     @property
     def name(self) -> str:
-        return f"{self.library}:{self._device}"
+        return self.library if self._device == DEFAULT_DEVICE else f"{self.library}:{self._device}"
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
-        return np.asarray(array.to_device(self._host))
+        return np.array(array.to_device(self._host))  # a copy: the standard's arrays are not shared with the host
 
     def owns(self, value: object) -> bool:
-        return isinstance(value, type(self.xp.empty(0))) and value.device == self.device
+        return isinstance(value, self._kind) and bool(value.device == self.device)
+
+    def device_name(self) -> str:
+        return f"simulated device {self._device}"
 
     def _from_host(self, host: np.ndarray[Any, Any], dtype: DType | None) -> Array:
-        array = self.xp.asarray(np.ascontiguousarray(host).reshape(host.shape), device=self.device)
+        if host.dtype.name == "float16":  # not in the standard
+            host = cast_host(host, "float32", "value")
+        array = self.xp.asarray(np.array(host, order="C"), device=self.device)
         return array if dtype is None else self.xp.astype(array, dtype, copy=False)
 
 
 def strict_backend(device: str | None = None) -> StrictBackend:
     """array-api-strict on ``device``: "device1" (the default), "device2" or "CPU_DEVICE"."""
+    (array_api_strict,) = import_library("array-api-strict", "array_api_strict")
     try:
-        import array_api_strict
-    except ImportError as error:
-        msg = "backend 'array-api-strict' needs the package array-api-strict: pip install 'polydnn[strict]'"
-        raise BackendUnavailableError(msg) from error
-    try:
-        return StrictBackend(array_api_strict, device or "device1")
+        return StrictBackend(array_api_strict, device or DEFAULT_DEVICE)
     except ValueError as error:
         msg = f"backend 'array-api-strict:{device}': no such device; there are CPU_DEVICE, device1 and device2."
         raise BackendUnavailableError(msg) from error

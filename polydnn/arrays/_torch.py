@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from polydnn.arrays.backend import Backend
+from polydnn.arrays.installing import INSTALL, cause_of, import_library, warnings_logged
 from polydnn.arrays.machine import cpu_name
 from polydnn.errors import BackendUnavailableError
 from polydnn.types import Array, DType
@@ -17,9 +18,9 @@ class TorchBackend(Backend):
 
     library = "torch"
 
-    def __init__(self, torch: Any, xp: Any, device: str) -> None:
+    def __init__(self, torch: Any, xp: Any, device: Any) -> None:
         self.xp = xp
-        self.device = torch.device(device)
+        self.device = device
         self._torch = torch
 
     @property
@@ -27,32 +28,43 @@ class TorchBackend(Backend):
         return "torch" if self.device.type == "cpu" else f"torch:{self.device}"
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
-        host: np.ndarray[Any, Any] = array.detach().cpu().numpy()
+        held = array.detach()
+        if held.dtype == self._torch.bfloat16:  # NumPy has no such type, and float32 holds every value of it
+            held = held.to(self._torch.float32)
+        host: np.ndarray[Any, Any] = np.array(held.cpu().numpy())
         return host
 
     def owns(self, value: object) -> bool:
-        return isinstance(value, self._torch.Tensor) and value.device == self.device
+        return isinstance(value, self._torch.Tensor) and bool(value.device == self.device)
 
     def synchronize(self) -> None:
         if self.device.type == "cuda":
             self._torch.cuda.synchronize(self.device)
 
     def device_name(self) -> str:
-        return str(self._torch.cuda.get_device_name(self.device)) if self.device.type == "cuda" else cpu_name()
+        if self.device.type == "cpu":
+            return cpu_name()
+        return str(self._torch.cuda.get_device_name(self.device)) if self.device.type == "cuda" else str(self.device)
 
     def caches(self) -> dict[str, int]:
-        if self.device.type != "cuda":
+        if self.device.type == "cpu":
             return super().caches()
-        return {"L2": int(self._torch.cuda.get_device_properties(self.device).L2_cache_size)}
+        size = self._cuda_property("L2_cache_size")
+        return {"L2": size} if size else {}
 
     def memory_bytes(self) -> int | None:
-        if self.device.type != "cuda":
+        if self.device.type == "cpu":
             return super().memory_bytes()
-        return int(self._torch.cuda.mem_get_info(self.device)[0])
+        return int(self._torch.cuda.mem_get_info(self.device)[0]) if self.device.type == "cuda" else None
 
     def asarray(self, value: object, *, dtype: DType | None = None) -> Array:
         array = super().asarray(value, dtype=dtype)
         return array.detach() if array.requires_grad else array
+
+    def _cuda_property(self, name: str) -> int:
+        if self.device.type != "cuda":
+            return 0
+        return int(getattr(self._torch.cuda.get_device_properties(self.device), name, 0))
 
     def _from_host(self, host: np.ndarray[Any, Any], dtype: DType | None) -> Array:
         # torch refuses negative strides and warns about read-only memory: hand it a private, writable, C-ordered copy.
@@ -60,25 +72,30 @@ class TorchBackend(Backend):
 
 
 def torch_backend(device: str | None = None) -> TorchBackend:
-    """PyTorch on ``device``: "cpu" (the default), "cuda" or "cuda:N"."""
-    try:
-        import torch
-        from array_api_compat import torch as xp
-    except ImportError as error:
-        msg = "backend 'torch' needs PyTorch: pip install 'polydnn[torch]'"
-        raise BackendUnavailableError(msg) from error
+    """PyTorch on ``device``: "cpu" (the default), "cuda" or "cuda:N".
+
+    Raises BackendUnavailableError where PyTorch is missing, or a small matrix product fails on the device.
+    """
+    torch, xp = import_library("torch", "torch", "array_api_compat.torch")
     wanted = device or "cpu"
-    if wanted.startswith("cuda"):
-        if not torch.cuda.is_available():
-            msg = (
-                f"backend 'torch:{wanted}': PyTorch {torch.__version__} finds no CUDA device here. "
-                f"Use 'torch', or install a CUDA build of PyTorch on a machine with a GPU; 'polydnn doctor' tells more."
-            )
-            raise BackendUnavailableError(msg)
-        wanted = f"cuda:{torch.cuda.current_device()}" if wanted == "cuda" else wanted
     try:
-        torch.empty(0, device=wanted)
-    except (RuntimeError, AssertionError) as error:
-        msg = f"backend 'torch:{wanted}' cannot be used: {str(error).splitlines()[0]}. Use 'torch' or 'torch:cuda'."
+        with warnings_logged("torch"):
+            found = _probe(torch, wanted)
+    except Exception as error:  # torch raises RuntimeError, AssertionError, NotImplementedError, by device
+        msg = (
+            f"backend 'torch:{wanted}': PyTorch {torch.__version__} cannot compute there ({cause_of(error)}). "
+            f"Use 'torch' for the CPU; 'torch:cuda' needs an NVIDIA GPU and a CUDA build of PyTorch "
+            f"({INSTALL['torch']} brings one on Linux). 'polydnn doctor' tells more."
+        )
         raise BackendUnavailableError(msg) from error
-    return TorchBackend(torch, xp, wanted)
+    return TorchBackend(torch, xp, found)
+
+
+def _probe(torch: Any, device: str) -> Any:
+    """Multiply two matrices and read the result back; the device as torch itself names it, "cuda:0" for "cuda"."""
+    ones = torch.ones((2, 2), device=device)
+    product = float((ones @ ones)[0, 0])
+    if product != 2.0:
+        msg = f"a matrix product came out as {product} instead of 2.0"
+        raise RuntimeError(msg)
+    return ones.device

@@ -5,10 +5,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polydnn.errors import BackendError, MixedBackendsError
+from polydnn.arrays.caches import cpu_caches
+from polydnn.arrays.dtypes import DTYPE_NAMES, cast_host, dtype_name
+from polydnn.arrays.foreign import describe, home_of, host_expression, is_foreign
+from polydnn.arrays.inputs import as_host
+from polydnn.arrays.machine import available_memory
+from polydnn.errors import BackendError, MixedBackendsError, unknown_name
 from polydnn.types import Array, Device, DType, Namespace
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "describe"]
 
 
 class Backend(ABC):
@@ -24,10 +29,13 @@ class Backend(ABC):
     xp: Namespace
     device: Device
 
+    reason: str = ""
+    """Why "auto" chose this backend; empty where it was named."""
+
     @property
     @abstractmethod
     def name(self) -> str:
-        """The name that selects this backend again, for example ``"torch:cuda"``."""
+        """The name that selects this backend again, for example ``"torch:cuda:0"``."""
 
     @abstractmethod
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
@@ -36,6 +44,9 @@ class Backend(ABC):
     @abstractmethod
     def owns(self, value: object) -> bool:
         """Whether ``value`` is an array of this library on this device."""
+
+    def activate(self) -> None:  # noqa: B027 - only CuPy keeps a current device
+        """Make the device the one on which the library works in this thread, where the library has such a notion."""
 
     def synchronize(self) -> None:  # noqa: B027 - libraries that compute at once have nothing to wait for
         """Wait until everything queued on the device is done; timings are meaningless without it."""
@@ -46,14 +57,10 @@ class Backend(ABC):
 
     def caches(self) -> dict[str, int]:
         """Cache sizes in bytes by level, as detected: ``{"L1d": 49152, "L2": ..., "L3": ...}``."""
-        from polydnn.arrays.machine import cpu_caches
-
         return cpu_caches()
 
     def memory_bytes(self) -> int | None:
         """Bytes free on the device, None where the library cannot say."""
-        from polydnn.arrays.machine import available_memory
-
         return available_memory()
 
     @property
@@ -61,44 +68,52 @@ class Backend(ABC):
         """The integer type in which rows are gathered."""
         return self.xp.int64
 
-    def dtype(self, name: str) -> DType:
-        """The data type of that name, "float32" or "float64" for instance.
+    def dtype(self, name: str | DType) -> DType:
+        """The data type of that name, "float32" or "float64" for instance; a dtype of any library stands for its name.
 
-        Raises BackendError where the library or the device does not have it.
+        Raises UnknownNameError where there is no such type anywhere, and BackendError where the library or the device
+        does not have it.
         """
-        try:
-            return getattr(self.xp, name)
-        except AttributeError:
-            msg = f"dtype {name!r} does not exist on backend {self.name!r}; use 'float32' or 'float64'."
-            raise BackendError(msg) from None
+        wanted = dtype_name(name)
+        if wanted not in DTYPE_NAMES:
+            raise unknown_name("dtype", wanted, DTYPE_NAMES)  # noqa: EM101 - it is no message
+        found = getattr(self.xp, wanted, None)
+        if found is None:
+            msg = f"dtype {wanted!r} does not exist on backend {self.name!r}; use 'float32' or 'float64'."
+            raise BackendError(msg)
+        return found
 
     def asarray(self, value: object, *, dtype: DType | None = None) -> Array:
         """Bring host data onto the device; an array of this backend passes unchanged but for its dtype.
 
-        Raises MixedBackendsError for an array of another library or device.
+        The NumPy backend may give back the caller's own array, the others a copy; nobody writes to it either way.
+        Raises MixedBackendsError for an array of another library or device, and as ``as_host`` does.
         """
         if self.owns(value):
             return value if dtype is None else self.xp.astype(value, dtype, copy=False)
         self.refuse_foreign(value, "value")
-        host = np.asarray(value)
-        if not host.dtype.isnative:
-            host = host.astype(host.dtype.newbyteorder("="))
-        return self._from_host(host, dtype)
+        return self._bring(value, dtype)
+
+    def _bring(self, value: object, dtype: DType | None) -> Array:
+        """Check and move host data."""
+        host = as_host(value, "value")
+        return self._from_host(host if dtype is None else cast_host(host, dtype_name(dtype), "value"), dtype)
 
     def _from_host(self, host: np.ndarray[Any, Any], dtype: DType | None) -> Array:
+        """Move a native, real host array, already of ``dtype`` where NumPy has that type."""
         return self.xp.asarray(host, dtype=dtype, device=self.device)
 
     def refuse_foreign(self, value: object, argument: str) -> None:
         """Raise MixedBackendsError where ``value`` is an array that is neither NumPy's nor this backend's."""
-        if isinstance(value, np.ndarray | np.generic) or self.owns(value):
+        if not is_foreign(value) or self.owns(value):
             return
-        if hasattr(value, "__array_namespace__") or hasattr(value, "__dlpack__"):
-            msg = (
-                f"{argument} is {describe(value)}, but the backend is {self.name!r}; "
-                f"arrays do not move between libraries or devices by themselves. "
-                f"Give a NumPy array, or move the network with network.to(...)."
-            )
-            raise MixedBackendsError(msg)
+        home = home_of(value)
+        move = f", or move the network with network.to({home!r})" if home else ""
+        msg = (
+            f"{argument} is {describe(value)}, but the backend is {self.name!r}; arrays do not move between libraries "
+            f"or devices by themselves. Give {host_expression(value, argument)}{move}."
+        )
+        raise MixedBackendsError(msg)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Backend) and self.name == other.name
@@ -108,12 +123,3 @@ class Backend(ABC):
 
     def __repr__(self) -> str:
         return f"<backend {self.name}>"
-
-
-def describe(value: object) -> str:
-    """An array in words: library, type and device."""
-    kind = type(value)
-    library = kind.__module__.split(".")[0]
-    device = getattr(value, "device", None)
-    place = f" on {device}" if device is not None else ""
-    return f"a {library}.{kind.__name__}{place}"
