@@ -4,21 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from polydnn.errors import ShapeError
+from polydnn.errors import DTypeError, ShapeError
 from polydnn.types import Array, Namespace, Options
 
-__all__ = ["Gradient", "LogitsForm", "Loss", "TargetKind", "Value", "check_same_shape"]
+__all__ = ["Gradient", "LogitsForm", "Loss", "TargetKind", "Value", "check_class_target", "check_same_shape"]
 
 TargetKind: TypeAlias = Literal["real", "probabilities", "classes", "signs"]
 """What y may hold: any finite numbers; numbers from 0 to 1; class labels 0 .. k-1 or one-hot rows; -1 and 1."""
 
 
 class Value(Protocol):
-    def __call__(self, prediction: Array, target: Array, *, xp: Namespace) -> Array: ...
+    def __call__(self, prediction: Array, target: Array, /, *, xp: Namespace) -> Array: ...
 
 
 class Gradient(Protocol):
-    def __call__(self, prediction: Array, target: Array, *, xp: Namespace) -> Array: ...
+    def __call__(self, prediction: Array, target: Array, /, *, xp: Namespace) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -64,3 +64,26 @@ def check_same_shape(loss: str, prediction: Array, target: Array) -> None:
             f"found {tuple(target.shape)}; reshape one of them."
         )
         raise ShapeError(msg)
+
+
+def check_class_target(loss: str, prediction: Array, target: Array, *, xp: Namespace) -> None:
+    """Raise unless the target is one row for each row of the prediction (n, classes), or one integer label (n,).
+
+    Raises ShapeError for other shapes and DTypeError for labels that are no integers. The range of the labels is not
+    looked at: that would read every batch back from the device.
+    """
+    if target.ndim != 1 or prediction.ndim != 2 or prediction.shape[0] != target.shape[0]:
+        if prediction.shape == target.shape:
+            return
+        n, classes = prediction.shape[0], prediction.shape[-1]
+        msg = (
+            f"{loss}: the target must hold rows of shape {tuple(prediction.shape)} or {n} integer labels "
+            f"0 .. {classes - 1} of shape ({n},), found shape {tuple(target.shape)}; reshape it."
+        )
+        raise ShapeError(msg)
+    if not xp.isdtype(target.dtype, "integral"):
+        msg = (
+            f"{loss}: a target of shape {tuple(target.shape)} must hold integer labels, found {target.dtype}; "
+            f"convert it to an integer type, or give rows of shape {tuple(prediction.shape)}."
+        )
+        raise DTypeError(msg)

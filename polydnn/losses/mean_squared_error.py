@@ -9,7 +9,7 @@ __all__ = ["mean_squared_error"]
 def value(prediction: Array, target: Array, *, xp: Namespace) -> Array:
     check_same_shape("mean_squared_error", prediction, target)
     error = prediction - target  # (n, outputs)
-    return xp.mean(error * error, axis=-1)
+    return xp.vecdot(error, error) * (1.0 / prediction.shape[-1])
 
 
 def gradient(prediction: Array, target: Array, *, xp: Namespace) -> Array:
