@@ -7,11 +7,13 @@ from polydnn.arrays._strict import strict_backend
 from polydnn.arrays._torch import torch_backend
 from polydnn.arrays.backend import Backend
 from polydnn.arrays.caches import cpu_caches
+from polydnn.arrays.cuda import cupy_install, driver_cuda
 from polydnn.arrays.dtypes import dtype_name
 from polydnn.arrays.foreign import describe, is_foreign
 from polydnn.arrays.inputs import as_host, as_input
 from polydnn.arrays.installing import INSTALL, cause_of
 from polydnn.arrays.machine import available_memory, cpu_name, usable_threads
+from polydnn.arrays.machine_report import machine_report
 from polydnn.arrays.namespace import device_of, namespace_of
 from polydnn.arrays.streams import check_seed, permutation, stream
 
@@ -26,11 +28,14 @@ __all__ = [
     "cpu_caches",
     "cpu_name",
     "cupy_backend",
+    "cupy_install",
     "describe",
     "device_of",
+    "driver_cuda",
     "dtype_name",
     "is_foreign",
     "jax_backend",
+    "machine_report",
     "namespace_of",
     "numpy_backend",
     "permutation",

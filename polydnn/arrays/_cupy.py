@@ -9,7 +9,7 @@ from polydnn.arrays.installing import INSTALL, cause_of, import_library, warning
 from polydnn.errors import BackendUnavailableError
 from polydnn.types import Array, DType
 
-__all__ = ["CupyBackend", "cupy_backend"]
+__all__ = ["CupyBackend", "cuda_version", "cupy_backend"]
 
 
 class CupyBackend(Backend):
@@ -57,6 +57,15 @@ class CupyBackend(Backend):
             pooled = int(self._cupy.get_default_memory_pool().free_bytes())
             return int(self._cupy.cuda.runtime.memGetInfo()[0]) + pooled
 
+    def device_count(self) -> int:
+        """How many CUDA devices there are."""
+        return int(self._cupy.cuda.runtime.getDeviceCount())
+
+    def versions(self) -> dict[str, str]:
+        """CuPy's version, and that of the CUDA runtime it uses."""
+        runtime = int(self._cupy.cuda.runtime.runtimeGetVersion())
+        return {"cupy": str(self._cupy.__version__), "runtime_cuda": cuda_version(runtime)}
+
     def _from_host(self, host: np.ndarray[Any, Any], dtype: DType | None) -> Array:
         with self.device:
             return self._cupy.asarray(host, dtype=dtype)
@@ -80,6 +89,15 @@ def cupy_backend(device: str | None = None) -> CupyBackend:
         )
         raise BackendUnavailableError(msg) from error
     return CupyBackend(cupy, xp, number)
+
+
+def cuda_version(number: int) -> str:
+    """CUDA's number for a version in its usual form.
+
+    >>> cuda_version(12080)
+    '12.8'
+    """
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def _device_number(device: str | None) -> int:

@@ -29,6 +29,15 @@ class Cache:
         """L1d, L1i, L2, L3."""
         return f"L{self.level}" + {"Data": "d", "Instruction": "i"}.get(self.kind, "")
 
+    def sharers(self) -> int:
+        """How many processors share it; 0 where the system does not say.
+
+        >>> Cache(3, "Unified", 2**25, 64, "0-3,8").sharers()
+        5
+        """
+        ranges = [part.split("-") for part in self.shared_cpus.split(",") if part]
+        return sum(int(ends[-1]) - int(ends[0]) + 1 for ends in ranges)
+
     def record(self) -> dict[str, Any]:
         """The cache as plain values, for reports."""
         return {"name": self.name, **asdict(self)}
