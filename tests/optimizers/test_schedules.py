@@ -1,5 +1,6 @@
 """The schedules against PyTorch's schedulers, and their warm-up, lengths and errors by hand."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,18 @@ def test_any_fit_however_short_has_a_factor(name: str) -> None:
 def test_shares_drop_at_the_step_they_name(total: int) -> None:
     factors = curve(step_schedule(factor=0.5, every=1 / 3), total)
     assert [factors.count(level) for level in (1.0, 0.5, 0.25)] == [total // 3] * 3
+
+
+@pytest.mark.parametrize("total", range(1, 100))
+def test_drops_stand_where_exact_fractions_put_them(total: int) -> None:
+    wanted = [Fraction(1, 2) ** (Fraction(10 * done, total).__floor__()) for done in range(total)]
+    assert curve(step_schedule(factor=0.5, every=0.1), total) == wanted
+
+
+@each_schedule
+def test_a_prolonged_fit_does_not_speed_up_again(name: str) -> None:
+    schedule = FACTORIES[name]()
+    assert schedule.factor(30, 20) <= schedule.factor(20, 20)
 
 
 @each_schedule
