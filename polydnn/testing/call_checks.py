@@ -1,0 +1,295 @@
+"""The checks that any function of arrays must pass: where it runs, what it returns, and what it leaves alone."""
+
+import warnings
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from polydnn.arrays import Backend, describe
+from polydnn.testing.bench import Bench, Call, Host, on_backend, shape_of
+from polydnn.testing.check import Check
+from polydnn.testing.differences import require_equal
+from polydnn.testing.finding import Finding, NotApplicable
+from polydnn.types import Array
+
+__all__ = [
+    "ACCURACY",
+    "DETERMINISTIC",
+    "DEVICE",
+    "DTYPE",
+    "EMPTY",
+    "INPUTS_UNCHANGED",
+    "ONE_ROW",
+    "PORTABLE",
+    "READ_ONLY",
+    "RUNS",
+    "SAME_AS_NUMPY",
+    "SHAPE",
+    "STRIDED",
+]
+
+WORKS = ("runs", "portable", "shape")
+STEADY = (*WORKS, "deterministic", "device")
+
+
+def runs(bench: Bench) -> None:
+    for call in bench.calls():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            outputs = call.run(call.arrays(bench.numpy, "float64"), bench.numpy.xp)
+        for label, value in outputs.items():
+            if shape_of(value) is None:
+                raise Finding(expected=f"an array from {label}", found=f"{type(value).__name__}: {value!r}")
+        if caught:
+            raise Finding(expected=f"{call.label} without a warning", found=warned(caught))
+
+
+def portable(bench: Bench) -> None:
+    if bench.backend == bench.numpy:
+        raise NotApplicable(because="NumPy was looked at before")
+    for call in bench.calls():
+        call.run(call.arrays(bench.backend), bench.backend.xp)
+
+
+def shape(bench: Bench) -> None:
+    for call in [*bench.calls(), *bench.calls(rows=3, width=1)]:
+        outputs = call.run(call.arrays(bench.backend), bench.backend.xp)
+        for label, wanted in call.shapes.items():
+            found = shape_of(outputs[label])
+            if found != wanted:
+                given = ", ".join(f"{name} {value.shape}" for name, value in call.inputs.items())
+                raise Finding(expected=f"{label} of shape {wanted}", found=f"shape {found}", where=f"given {given}")
+
+
+def dtype(bench: Bench) -> None:
+    names = ("float32", "float64") if bench.precise is bench.backend else ("float32",)
+    for name in names:
+        for call in bench.calls():
+            outputs = call.run(call.arrays(bench.backend, name), bench.backend.xp)
+            for label, value in outputs.items():
+                if value.dtype != bench.backend.dtype(name):
+                    raise Finding(expected=f"{label} in {name}, the dtype of its inputs", found=str(value.dtype))
+
+
+def device(bench: Bench) -> None:
+    for call in bench.calls():
+        for label, value in call.run(call.arrays(bench.backend), bench.backend.xp).items():
+            if not bench.backend.owns(value):
+                raise Finding(expected=f"{label} on {bench.backend.name}, where its inputs are", found=describe(value))
+
+
+def deterministic(bench: Bench) -> None:
+    for call in bench.calls():
+        first, second = call.host(bench.backend, "float32"), call.host(bench.backend, "float32")
+        for label, value in first.items():
+            require_equal(second[label], value, 0.0, what=f"the second call, {label}", same_as="the first call")
+
+
+def inputs_unchanged(bench: Bench) -> None:
+    for call in bench.calls():
+        arrays = call.arrays(bench.backend)
+        before = {name: np.array(bench.backend.to_numpy(value)) for name, value in arrays.items()}
+        call.run(arrays, bench.backend.xp)
+        for name, value in arrays.items():
+            require_equal(
+                np.asarray(bench.backend.to_numpy(value)),
+                before[name],
+                0.0,
+                what=f"{name} after {call.label}",
+                same_as="before the call",
+            )
+
+
+def read_only(bench: Bench) -> None:
+    if bench.backend != bench.numpy:
+        raise NotApplicable(because="only NumPy has read-only arrays")
+    for call in bench.calls():
+        arrays = call.arrays(bench.numpy, "float64")
+        for value in arrays.values():
+            value.setflags(write=False)
+        call.run(arrays, bench.numpy.xp)
+
+
+def strided(bench: Bench) -> None:
+    for call in bench.calls():
+        expected = call.host(bench.backend, "float32")
+        for layout, lay_out in LAYOUTS.items():
+            arrays = {name: lay_out(value, bench.backend) for name, value in call.inputs.items()}
+            try:
+                outputs = call.run(arrays, bench.backend.xp)
+            except Finding as finding:
+                finding.where = f"with {layout} inputs; {finding.where}"
+                raise
+            for label, value in expected.items():
+                found = np.asarray(bench.backend.to_numpy(outputs[label]))
+                require_equal(
+                    found, value, 1e-5, what=f"{label} with {layout} inputs", same_as="the same numbers in C order"
+                )
+
+
+def empty(bench: Bench) -> None:
+    for call in bench.calls(rows=0):
+        outputs = call.run(call.arrays(bench.backend), bench.backend.xp)
+        for label, wanted in call.shapes.items():
+            if shape_of(outputs[label]) != wanted:
+                raise Finding(
+                    expected=f"{label} of shape {wanted} for 0 rows", found=f"shape {shape_of(outputs[label])}"
+                )
+
+
+def one_row(bench: Bench) -> None:
+    """Every row alone must give what it gives in the batch."""
+    for call in bench.calls():
+        together = call.host(bench.precise)
+        rows = len(next(iter(together.values())))
+        for i in range(rows):
+            alone = Call(call.label, call.function, {k: v[i : i + 1] for k, v in call.inputs.items()}, {})
+            for label, value in alone.host(bench.precise).items():
+                require_equal(
+                    value,
+                    together[label][i : i + 1],
+                    1e-12,
+                    what=f"{label} of row {i} alone",
+                    same_as=f"the same row among {rows}",
+                )
+
+
+def same_as_numpy(bench: Bench) -> None:
+    if bench.backend == bench.numpy:
+        raise NotApplicable(because="this is NumPy")
+    for call in bench.calls():
+        expected, found = call.host(bench.numpy, "float32"), call.host(bench.backend, "float32")
+        for label, value in expected.items():
+            require_equal(found[label], value, 1e-4, what=label, same_as="on NumPy, in float32")
+
+
+def accuracy(bench: Bench) -> None:
+    for call in bench.calls():
+        rounded = {
+            k: v.astype(np.float32).astype(v.dtype) if v.dtype.kind == "f" else v for k, v in call.inputs.items()
+        }
+        same = Call(call.label, call.function, rounded, call.shapes)
+        precise, single = same.host(bench.precise), same.host(bench.backend, "float32")
+        for label, value in precise.items():
+            require_equal(single[label], value, 1e-3, what=f"{label} in float32", same_as="the same in float64")
+
+
+def fortran(value: Host, backend: Backend) -> Array:
+    turned = on_backend(value.T, backend, "float32")
+    return backend.xp.permute_dims(turned, tuple(reversed(range(value.ndim))))
+
+
+def negative(value: Host, backend: Backend) -> Array:
+    return backend.xp.flip(on_backend(np.flip(value), backend, "float32"))
+
+
+def every_second(value: Host, backend: Backend) -> Array:
+    spread = on_backend(np.repeat(value, 2, axis=-1) if value.ndim else value, backend, "float32")
+    return spread[..., ::2] if value.ndim else spread
+
+
+LAYOUTS: Mapping[str, Callable[[Host, Backend], Array]] = {
+    "Fortran-ordered": fortran,
+    "negatively strided": negative,
+    "every second column of": every_second,
+}
+
+
+def warned(caught: list[warnings.WarningMessage]) -> str:
+    """The first of the recorded warnings, with its place."""
+    first = caught[0]
+    place = f"{first.filename.rpartition('/')[2]}, line {first.lineno}"
+    return f"{first.category.__name__}: {first.message} ({place})"
+
+
+RUNS = Check(
+    "runs",
+    "it works on ordinary NumPy arrays without an exception or a warning",
+    "call it with small arrays by hand; every other check waits for this one.",
+    runs,
+)
+PORTABLE = Check(
+    "portable",
+    "it works on every array library of the standard, and where NumPy cannot see the memory",
+    "it works on NumPy and not here: use functions of xp, never of numpy; only those of the Array API standard (no "
+    "out=, no assignment into arrays, no boolean masks); and give creation functions device=polydnn.device_of(input).",
+    portable,
+    ("runs",),
+)
+SHAPE = Check(
+    "shape",
+    "every result has the shape that the contract gives",
+    "keep the rows on axis 0, and reduce over the last axis only (axis=-1).",
+    shape,
+    ("runs", "portable"),
+)
+DTYPE = Check(
+    "dtype",
+    "float32 in gives float32 out, and float64 gives float64",
+    "use plain Python numbers as constants, and dtype=input.dtype in creation functions and in xp.astype.",
+    dtype,
+    (*WORKS, "device"),
+)
+DEVICE = Check(
+    "device",
+    "results are arrays of the inputs' library and device",
+    "give creation functions device=polydnn.device_of(input), and return arrays, not Python or NumPy numbers.",
+    device,
+    WORKS,
+)
+DETERMINISTIC = Check(
+    "deterministic",
+    "two calls with the same inputs give the same numbers",
+    "use no random numbers and keep nothing between calls.",
+    deterministic,
+    (*WORKS, "device"),
+)
+INPUTS_UNCHANGED = Check(
+    "inputs_unchanged",
+    "inputs are never written to",
+    "make a new array: x = x * 2, not x *= 2 and not x[...] = ....",
+    inputs_unchanged,
+    ("runs", "portable"),
+)
+READ_ONLY = Check(
+    "read_only",
+    "read-only inputs are accepted",
+    "do not write into the inputs, not even to undo it afterwards; make a new array.",
+    read_only,
+    (*WORKS, "inputs_unchanged"),
+)
+STRIDED = Check(
+    "strided",
+    "the order of the numbers in memory does not matter",
+    "use the array's axes only; do not reach for its memory, its strides or its flat order.",
+    strided,
+    (*STEADY, "inputs_unchanged"),
+)
+EMPTY = Check(
+    "empty",
+    "a batch of 0 rows gives results with 0 rows",
+    "reduce over the last axis only; a maximum or a division by the number of rows over all rows fails here.",
+    empty,
+    WORKS,
+)
+ONE_ROW = Check(
+    "one_row",
+    "a row alone gives what it gives in a batch",
+    "rows must not mix: reduce over the last axis (axis=-1), never over axis 0 or over everything.",
+    one_row,
+    STEADY,
+)
+SAME_AS_NUMPY = Check(
+    "same_as_numpy",
+    "the numbers are those that NumPy gives",
+    "look for a function whose meaning differs between the libraries, and write it with others.",
+    same_as_numpy,
+    STEADY,
+)
+ACCURACY = Check(
+    "accuracy",
+    "float32 gives the float64 numbers to three digits",
+    "rearrange the formula so that close numbers are not subtracted: xp.log1p, xp.expm1, or the maximum taken out.",
+    accuracy,
+    (*STEADY, "dtype"),
+)
