@@ -83,6 +83,14 @@ class Backend(ABC):
             raise BackendError(msg)
         return found
 
+    @property
+    def widest_dtype(self) -> DType:
+        """float64 where the device has it, float32 elsewhere: the type for sums that want every digit."""
+        try:
+            return self.dtype("float64")
+        except BackendError:
+            return self.dtype("float32")
+
     def asarray(self, value: object, *, dtype: DType | None = None) -> Array:
         """Bring host data onto the device; an array of this backend passes unchanged but for its dtype.
 

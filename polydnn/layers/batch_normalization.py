@@ -39,11 +39,18 @@ class BatchNormalization(Layer):
     def options(self) -> Options:
         return {"momentum": self.momentum, "eps": self.eps}
 
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        return ("scale", "shift")
+
     def parameters(self, in_features: int, stream: np.random.Generator) -> dict[str, np.ndarray[Any, Any]]:
         return {"scale": np.ones(in_features), "shift": np.zeros(in_features)}
 
     def statistics(self, in_features: int) -> dict[str, np.ndarray[Any, Any]]:
         return {"running_mean": np.zeros(in_features), "running_variance": np.ones(in_features)}
+
+    def shapes(self, in_features: int) -> dict[str, tuple[int, ...]]:
+        return dict.fromkeys(("scale", "shift", "running_mean", "running_variance"), (in_features,))
 
     def predict(self, arrays: Mapping[str, Array], x: Array, *, xp: Namespace) -> Array:
         factor = arrays["scale"] / xp.sqrt(arrays["running_variance"] + self.eps)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from polydnn.activations.activation import Activation
+from polydnn.initializers import glorot_uniform, he_normal
 from polydnn.initializers.initializer import Initializer
 from polydnn.layers.checks import check_count
 from polydnn.layers.layer import NOTHING, Forward, Layer
@@ -20,7 +21,8 @@ class Dense(Layer):
     X is (n, in_features), W is (in_features, units), b is (units,) and is added to every row. Backwards, with
     dZ = dY : activation'(Z):  dW = X^T dZ,  db = column sums of dZ,  dX = dZ W^T.
 
-    ``units`` is a whole number of at least 1. Weights start from ``initializer``, biases at zero.
+    ``units`` is a whole number of at least 1. Weights start from ``initializer`` (by default he_normal before relu and
+    glorot_uniform before anything else), biases at zero.
     Source: Araab, *An Overview on Deep Neural Networks*; there as here the batch stands in rows.
     """
 
@@ -46,12 +48,18 @@ class Dense(Layer):
     def out_features(self, in_features: int) -> int:
         return self.units
 
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        return ("weight", "bias") if self.use_bias else ("weight",)
+
     def parameters(self, in_features: int, stream: np.random.Generator) -> dict[str, np.ndarray[Any, Any]]:
-        if self.initializer is None:
-            weight = np.zeros((in_features, self.units))
-        else:
-            weight = self.initializer.draw((in_features, self.units), stream)
+        initializer = self.initializer or default_initializer(self.activation)
+        weight = initializer.draw((in_features, self.units), stream)
         return {"weight": weight, "bias": np.zeros(self.units)} if self.use_bias else {"weight": weight}
+
+    def shapes(self, in_features: int) -> dict[str, tuple[int, ...]]:
+        weight = {"weight": (in_features, self.units)}
+        return {**weight, "bias": (self.units,)} if self.use_bias else {**weight}
 
     def with_activation(self, activation: Activation) -> "Dense":
         """The same affine map before another activation."""
@@ -77,3 +85,8 @@ class Dense(Layer):
             return xp.matmul(dz, arrays["weight"].T) if need_dx else None, gradients
 
         return y, back, NOTHING
+
+
+def default_initializer(activation: Activation) -> Initializer:
+    """he_normal before relu, which silences half of its input, and glorot_uniform before anything else."""
+    return he_normal() if activation.name == "relu" else glorot_uniform()

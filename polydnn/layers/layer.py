@@ -40,6 +40,11 @@ class Layer(ABC):
         """The width of the output for a given width of the input."""
         return in_features
 
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The short names of what the optimizer changes; weight decay reaches the one called "weight"."""
+        return ()
+
     def parameters(self, in_features: int, stream: np.random.Generator) -> dict[str, np.ndarray[Any, Any]]:
         """The first values of what the optimizer changes, float64 on the host, by short name."""
         return {}
@@ -47,6 +52,14 @@ class Layer(ABC):
     def statistics(self, in_features: int) -> dict[str, np.ndarray[Any, Any]]:
         """The first values of what the layer itself keeps (running means, scaling constants), float64 on the host."""
         return {}
+
+    def shapes(self, in_features: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of the layer's arrays by short name, without making the arrays where that can be helped."""
+        made = {
+            **self.parameters(in_features, np.random.Generator(np.random.Philox(0))),
+            **self.statistics(in_features),
+        }
+        return {name: array.shape for name, array in made.items()}
 
     def noise(self, rows: int, in_features: int, stream: np.random.Generator) -> np.ndarray[Any, Any] | None:
         """The random array one training step needs, drawn on the host; None for a layer that needs none."""

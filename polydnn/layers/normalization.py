@@ -5,10 +5,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from polydnn.arrays import device_of
 from polydnn.errors import InvalidArgumentError, did_you_mean
 from polydnn.layers.layer import NOTHING, Forward, Layer
-from polydnn.types import Array, Gradients, Namespace, Options
+from polydnn.types import Array, DType, Gradients, Namespace, Options
 
 __all__ = ["Kind", "Normalization", "fit_constants", "inverse"]
 
@@ -47,6 +46,9 @@ class Normalization(Layer):
     def statistics(self, in_features: int) -> dict[str, np.ndarray[Any, Any]]:
         return {"shift": np.zeros(in_features), "scale": np.ones(in_features)}
 
+    def shapes(self, in_features: int) -> dict[str, tuple[int, ...]]:
+        return dict.fromkeys(("shift", "scale"), (in_features,))
+
     def predict(self, arrays: Mapping[str, Array], x: Array, *, xp: Namespace) -> Array:
         return (x - arrays["shift"]) / arrays["scale"]
 
@@ -62,13 +64,13 @@ def inverse(arrays: Mapping[str, Array], y: Array) -> Array:
     return y * arrays["scale"] + arrays["shift"]
 
 
-def fit_constants(layer: Normalization, x: Array, dtype: Any, *, xp: Namespace) -> dict[str, Array]:
+def fit_constants(layer: Normalization, x: Array, *, dtype: DType, wide: DType, xp: Namespace) -> dict[str, Array]:
     """The constants ``{"shift": (features,), "scale": (features,)}`` for the rows x (n, features) on their device.
 
-    Computed in two passes over blocks of rows, in float64 where the device has it.
+    Computed in two passes over blocks of rows, in the dtype ``wide`` (float64 where the device has it).
     """
-    wide = getattr(xp, "float64", dtype) if _has_float64(x, xp) else dtype
-    blocks = [slice(start, start + BLOCK) for start in range(0, x.shape[0], BLOCK)]
+    n = x.shape[0]
+    blocks = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
     shift, scale = (_range if layer.kind == "min-max" else _moments)(layer.shared, x, blocks, wide, xp)
     scale = xp.where(scale > 0.0, scale, xp.ones_like(scale))
     if layer.shared:
@@ -76,21 +78,14 @@ def fit_constants(layer: Normalization, x: Array, dtype: Any, *, xp: Namespace) 
     return {"shift": xp.astype(shift, dtype), "scale": xp.astype(scale, dtype)}
 
 
-def _has_float64(x: Array, xp: Namespace) -> bool:
-    try:
-        return bool(xp.zeros(1, dtype=xp.float64, device=device_of(x)).dtype == xp.float64)
-    except (TypeError, ValueError, AttributeError, RuntimeError):
-        return False
-
-
-def _range(shared: bool, x: Array, blocks: list[slice], wide: Any, xp: Namespace) -> tuple[Array, Array]:
+def _range(shared: bool, x: Array, blocks: list[slice], wide: DType, xp: Namespace) -> tuple[Array, Array]:
     axis = None if shared else 0
     low = xp.astype(xp.min(x, axis=axis), wide)
     high = xp.astype(xp.max(x, axis=axis), wide)
     return low, high - low
 
 
-def _moments(shared: bool, x: Array, blocks: list[slice], wide: Any, xp: Namespace) -> tuple[Array, Array]:
+def _moments(shared: bool, x: Array, blocks: list[slice], wide: DType, xp: Namespace) -> tuple[Array, Array]:
     axis = None if shared else 0
     count = x.shape[0] * (x.shape[1] if shared else 1)
     mean = sum(xp.sum(xp.astype(x[rows, :], wide), axis=axis) for rows in blocks) / count

@@ -1,0 +1,138 @@
+"""What a training step is made of: the one record that the reference step and every executor are built from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from polydnn.activations import identity
+from polydnn.arrays import Backend, stream
+from polydnn.layers import Dense, Layer
+from polydnn.losses.loss import LogitsForm, Loss
+from polydnn.network import Network
+from polydnn.optimizers.optimizer import Optimizer, State
+from polydnn.types import Array, Parameters
+
+__all__ = ["Key", "Noise", "OptimizerState", "Penalties", "Step", "StepPlan", "first_state"]
+
+LINEAR = identity()
+
+OptimizerState: TypeAlias = dict[str, State]
+"""The optimizer's state of every parameter, by the parameter's name."""
+
+Noise: TypeAlias = Mapping[int, Array]
+"""The random arrays of one step by the number of the layer that asked for them."""
+
+
+class Key(NamedTuple):
+    """Where in the random stream a step stands: the run's seed and the step's number, counted from 1."""
+
+    seed: int
+    step: int
+
+
+class Step(Protocol):
+    """One update of all parameters from one batch; pure: it returns new mappings and changes no array."""
+
+    def __call__(
+        self,
+        parameters: Parameters,
+        optimizer_state: OptimizerState,
+        x: Array,
+        y: Array,
+        learning_rate: float | Array,
+        key: Key,
+        weights: Array | None = None,
+    ) -> tuple[Parameters, OptimizerState, Array]: ...
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """What is added to the cost or taken from the gradients.
+
+    ``l1`` and ``l2`` add l1 * sum |W| + l2 / 2 * sum W^2 over the weights to the cost; ``weight_decay`` is decoupled
+    (see Optimizer). Biases are left alone by all three. ``clip_value`` bounds every element of the gradients,
+    ``clip_norm`` the norm of all gradients together.
+    """
+
+    l1: float = 0.0
+    l2: float = 0.0
+    weight_decay: float = 0.0
+    clip_value: float | None = None
+    clip_norm: float | None = None
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """Network, loss, optimizer and penalties of a fit, with what follows from them worked out once.
+
+    ``layers`` are the network's, but where the loss has a stable form for the last activation, ``form`` is that form
+    and the last layer stops at its pre-activation.
+    """
+
+    network: Network
+    loss: Loss
+    optimizer: Optimizer
+    penalties: Penalties = field(default_factory=Penalties)
+
+    @property
+    def backend(self) -> Backend:
+        """Where the step runs."""
+        return self.network.backend
+
+    @property
+    def form(self) -> LogitsForm | None:
+        """The stable form that joins the loss with the last activation, if there is one."""
+        last = self.network.layers[-1]
+        return self.loss.logits_forms.get(last.activation.name) if isinstance(last, Dense) else None
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers a step runs through."""
+        *inner, last = self.network.layers
+        if self.form is not None and isinstance(last, Dense):
+            last = last.with_activation(LINEAR)
+        return (*inner, last)
+
+    @property
+    def names(self) -> tuple[dict[str, str], ...]:
+        """For every layer its arrays: short name to full name."""
+        found: list[dict[str, str]] = [{} for _ in self.network.layers]
+        for full in self.network.arrays:
+            owner, _, rest = full.partition(".")
+            if owner == "layers":
+                index, _, short = rest.partition(".")
+                found[int(index)][short] = full
+        return tuple(found)
+
+    @property
+    def weight_names(self) -> frozenset[str]:
+        """The parameters that penalties and weight decay reach: weights, not biases."""
+        return frozenset(name for name in self.network.parameter_names if name.endswith(".weight"))
+
+    def noise(self, key: Key, rows: int) -> Noise:
+        """The random arrays that the step at ``key`` needs for a batch of ``rows``, moved to the device."""
+        drawn: dict[int, Array] = {}
+        dtype = self.network.real_dtype
+        for index, layer in enumerate(self.network.layers):
+            if layer.random:
+                host = layer.noise(rows, self.network.widths[index], stream(key.seed, "dropout", key.step, index))
+                drawn[index] = self.backend.asarray(np.asarray(host), dtype=dtype)
+        return drawn
+
+    def describe(self) -> dict[str, Any]:
+        """The plan in plain values, for messages and reports."""
+        return {
+            "backend": self.backend.name,
+            "dtype": self.network.dtype,
+            "widths": list(self.network.widths),
+            "loss": self.loss.name,
+            "optimizer": self.optimizer.name,
+        }
+
+
+def first_state(plan: StepPlan) -> OptimizerState:
+    """The optimizer's state before the first step, for every parameter."""
+    xp = plan.backend.xp
+    return {name: plan.optimizer.init(array, xp=xp) for name, array in plan.network.parameters.items()}

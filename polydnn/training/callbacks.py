@@ -1,0 +1,39 @@
+"""What may be called while a fit runs."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from polydnn.types import Array
+
+if TYPE_CHECKING:
+    from polydnn.training.history import History
+    from polydnn.training.trainer import Trainer
+
+__all__ = ["Callback"]
+
+
+class Callback:
+    """Override what you need; methods that are not overridden are never called.
+
+    ``on_step_end`` is handed the step's loss as a 0-d array on the device: reading it there waits for the device.
+    Setting ``trainer.stop_requested = True`` ends the fit after the step (from ``on_step_end``) or the epoch.
+    """
+
+    def on_fit_start(self, trainer: "Trainer") -> None:
+        """Before the first step; the data are in place."""
+
+    def on_step_end(self, trainer: "Trainer", loss: Array) -> None:
+        """After every step; ``trainer.progress`` says which."""
+
+    def on_epoch_end(self, trainer: "Trainer", logs: Mapping[str, Any]) -> None:
+        """After every epoch, with the row that was added to the history."""
+
+    def on_fit_end(self, trainer: "Trainer", history: "History") -> None:
+        """After the last epoch, also where a callback ended the fit; not after an error."""
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What a checkpoint must hold of this callback: plain values, and arrays by name."""
+        return {}, {}
+
+    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """Take back what ``state`` gave."""

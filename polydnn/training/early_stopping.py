@@ -1,0 +1,90 @@
+"""Early stopping: the fit ends when a measure has stopped improving, with the best arrays it had."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from polydnn.errors import InvalidArgumentError, did_you_mean
+from polydnn.training.callbacks import Callback
+from polydnn.types import Array
+
+if TYPE_CHECKING:
+    from polydnn.training.history import History
+    from polydnn.training.trainer import Trainer
+
+__all__ = ["EarlyStopping"]
+
+
+class EarlyStopping(Callback):
+    """Stop after ``patience`` epochs in which ``monitor`` did not improve by more than ``min_delta``.
+
+    ``monitor`` is a column of the history: "val_loss" by default, or a metric, whose better direction the metric knows.
+    With ``restore_best`` the network ends with the arrays of its best epoch. Raises InvalidArgumentError for a patience
+    below 1, a negative min_delta, and a monitor that the history does not have.
+    Source: Prechelt, *Early stopping, but when?*, 1998.
+    """
+
+    def __init__(
+        self, monitor: str = "val_loss", *, patience: int = 10, min_delta: float = 0.0, restore_best: bool = True
+    ) -> None:
+        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
+            msg = f"EarlyStopping: patience must be a whole number of at least 1, found {patience!r}."
+            raise InvalidArgumentError(msg)
+        if not isinstance(min_delta, int | float) or not min_delta >= 0:
+            msg = f"EarlyStopping: min_delta must be a number of at least 0, found {min_delta!r}."
+            raise InvalidArgumentError(msg)
+        self.monitor = monitor
+        self.patience = patience
+        self.min_delta = float(min_delta)
+        self.restore_best = restore_best
+        self.best: float | None = None
+        self.best_epoch = 0
+        self.waited = 0
+        self.stopped_epoch: int | None = None
+        self._best_arrays: dict[str, Array] = {}
+
+    def on_epoch_end(self, trainer: "Trainer", logs: Mapping[str, Any]) -> None:
+        if self.monitor not in logs:
+            possible = [name for name in logs if isinstance(logs[name], float)]
+            msg = (
+                f"EarlyStopping: the history has no column {self.monitor!r}; it has {', '.join(possible)}."
+                f"{did_you_mean(self.monitor, possible)}"
+            )
+            if self.monitor.startswith("val_"):
+                msg += " Give fit validation_data or validation_fraction for the val_ columns."
+            raise InvalidArgumentError(msg)
+        value = float(logs[self.monitor])
+        gain = value - self.best if self.best is not None else float("inf")
+        if self.best is not None and not self._higher_is_better(trainer):
+            gain = -gain
+        if gain > self.min_delta:
+            self.best, self.best_epoch, self.waited = value, int(logs["epoch"]), 0
+            if self.restore_best:
+                self._best_arrays = trainer.network.arrays
+        else:
+            self.waited += 1
+            if self.waited >= self.patience:
+                self.stopped_epoch = int(logs["epoch"])
+                trainer.stop_requested = True
+
+    def on_fit_end(self, trainer: "Trainer", history: "History") -> None:
+        if self._best_arrays:
+            trainer.network.replace_arrays(self._best_arrays)
+
+    def _higher_is_better(self, trainer: "Trainer") -> bool:
+        name = self.monitor.removeprefix("val_")
+        return any(metric.name == name and metric.higher_is_better for metric in trainer.metrics)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        values = {
+            "monitor": self.monitor,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "waited": self.waited,
+            "stopped_epoch": self.stopped_epoch,
+        }
+        return values, dict(self._best_arrays)
+
+    def restore(self, values: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        self.best, self.best_epoch, self.waited = values["best"], values["best_epoch"], values["waited"]
+        self.stopped_epoch = values["stopped_epoch"]
+        self._best_arrays = dict(arrays)

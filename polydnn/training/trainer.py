@@ -1,0 +1,378 @@
+"""The trainer: batch, stochastic and mini-batch gradient descent as one loop over one step."""
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from polydnn.errors import CheckpointError, DivergenceError, InvalidArgumentError, InvalidDataError, ShapeError
+from polydnn.execution.choice import Batch as FirstBatch
+from polydnn.execution.choice import Candidate, Choice, choose
+from polydnn.execution.plan import Key, OptimizerState, StepPlan, first_state
+from polydnn.execution.reference import back_propagation
+from polydnn.losses.loss import Loss
+from polydnn.metrics.metric import Metric
+from polydnn.network import Network
+from polydnn.optimizers.optimizer import Optimizer
+from polydnn.optimizers.schedule import Schedule
+from polydnn.training.batches import Rows, batch_count, epoch_batches, split_rows
+from polydnn.training.callbacks import Callback
+from polydnn.training.evaluation import evaluate
+from polydnn.training.history import History
+from polydnn.training.progress import Progress
+from polydnn.training.settings import (
+    BatchSize,
+    check_batch_size,
+    check_callbacks,
+    check_epochs,
+    check_fraction,
+    check_learning_rate,
+    check_penalties,
+)
+from polydnn.training.snapshot import fingerprint
+from polydnn.training.targets import prepare_targets
+from polydnn.training.weights import ClassWeight, example_weights
+from polydnn.types import Array, Gradients, Parameters
+
+__all__ = ["Trainer"]
+
+logger = logging.getLogger("polydnn")
+
+
+class Trainer:
+    """Trains a network by gradient descent on batches.
+
+    ``batch_size`` is "full" for batch, 1 for stochastic and anything between for mini-batch gradient descent. Rows are
+    shuffled before every epoch; an epoch is ceil(n / batch_size) steps, the last of which may be of fewer rows.
+    ``learning_rate`` defaults to the optimizer's own and is multiplied by the ``schedule``. ``l1``, ``l2`` and decoupled
+    ``weight_decay`` reach weights, not biases; ``clip_value`` and ``clip_norm`` bound the gradients.
+    ``check_every`` says how often the loss is looked at for NaN and infinity: every so many steps; None means every step
+    where that costs nothing (the host) and once an epoch elsewhere. ``execution`` is "auto", "reference" or the name of
+    one of the ``executors``.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        loss: Loss,
+        optimizer: Optimizer,
+        learning_rate: float | None = None,
+        schedule: Schedule | None = None,
+        batch_size: BatchSize = 64,
+        seed: int | None = None,
+        metrics: Sequence[Metric] = (),
+        callbacks: Sequence[Callback] = (),
+        execution: str = "auto",
+        executors: Sequence[Candidate] = (),
+        l1: float = 0.0,
+        l2: float = 0.0,
+        weight_decay: float = 0.0,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        check_every: int | None = None,
+    ) -> None:
+        self.network = network
+        self.loss = loss
+        self.optimizer = optimizer
+        rate = optimizer.learning_rate if learning_rate is None else learning_rate
+        self.learning_rate = check_learning_rate(rate)
+        self.schedule = schedule
+        self.batch_size = check_batch_size(batch_size)
+        self.seed = network.seed if seed is None else seed
+        self.metrics = tuple(metrics)
+        self.callbacks = check_callbacks(callbacks)
+        self.execution = execution
+        self.executors = tuple(executors)
+        self.penalties = check_penalties(l1, l2, weight_decay, clip_value, clip_norm)
+        self.check_every = check_every
+        self.plan = StepPlan(network, loss, optimizer, self.penalties)
+        self.history = History()
+        self.progress: Progress | None = None
+        self.choice: Choice | None = None
+        self.stop_requested = False
+        self._fingerprint: str | None = None
+        self._data: tuple[Rows, Rows | None] | None = None
+        self._optimizer_state: OptimizerState | None = None
+        self._resuming = False
+
+    # ---- the public verbs ------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: object,
+        y: object,
+        *,
+        epochs: int,
+        validation_data: tuple[object, object] | None = None,
+        validation_fraction: float | None = None,
+        sample_weight: object | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> History:
+        """Train for ``epochs`` passes over x (n, in_features) and y, and return the history of all fits so far.
+
+        y is (n,) integer labels or one-hot rows for a loss on classes and (n, outputs) otherwise. Rows for validation
+        are given, or ``validation_fraction`` of the rows is set aside. Weights of examples (``sample_weight``, (n,)) and
+        of classes make the cost a weighted mean. A second call goes on from where the first ended.
+
+        Raises InvalidArgumentError and InvalidDataError (ShapeError, DTypeError) naming the argument, and
+        DivergenceError where the loss stops being finite; the network then keeps the arrays of the epoch before.
+        """
+        epochs = check_epochs(epochs)
+        rows, validation = self._rows(x, y, sample_weight, class_weight, validation_data, validation_fraction)
+        self._bind(rows, validation)
+        progress = self._begin(len(rows), epochs)
+        for callback in self._overriding("on_fit_start"):
+            callback.on_fit_start(self)
+        self._run(rows, validation, progress)
+        for callback in self._overriding("on_fit_end"):
+            callback.on_fit_end(self, self.history)
+        return self.history
+
+    def evaluate(self, x: object, y: object) -> dict[str, float]:
+        """``{"loss": ..., metric: ...}`` on the rows x (n, in_features) with targets y, as in ``fit``."""
+        return evaluate(self.plan, self.metrics, self._placed(x, y, "x", "y"))
+
+    def loss_and_gradients(self, x: object, y: object) -> tuple[float, Gradients]:
+        """The cost of these rows as training sees it, but without dropout, and its gradients by parameter name.
+
+        The gradients lie where the data came from: NumPy arrays for host data. Penalties are part of both.
+        """
+        rows = self._placed(x, y, "x", "y")
+        result = back_propagation(self.plan)(self.network.arrays, rows.x, rows.y, {})
+        names = self.network.parameter_names
+        if self.network.backend.owns(x):
+            return float(result.loss), {name: result.gradients[name] for name in names}
+        to_numpy = self.network.backend.to_numpy
+        return float(result.loss), {name: to_numpy(result.gradients[name]) for name in names}
+
+    @property
+    def optimizer_state(self) -> OptimizerState:
+        """The optimizer's state of every parameter."""
+        if self._optimizer_state is None:
+            self._optimizer_state = first_state(self.plan)
+        return self._optimizer_state
+
+    # ---- preparing -------------------------------------------------------------------------------------------------
+
+    def _placed(self, x: object, y: object, x_name: str, y_name: str, *, fit: bool = False) -> Rows:
+        """Rows on the device, checked; with ``fit`` the normalizations that have no constants yet learn them."""
+        network = self.network
+        inputs = network.input_rows(x, x_name)
+        xp = network.xp
+        if inputs.shape[0] == 0:
+            msg = f"{x_name} must have at least one row, found shape {tuple(inputs.shape)}."
+            raise ShapeError(msg)
+        if xp.isdtype(inputs.dtype, "real floating"):
+            inputs = xp.astype(inputs, network.real_dtype, copy=False)
+            if not bool(xp.all(xp.isfinite(inputs))):
+                msg = f"{x_name} must be finite, found NaN or infinity (or numbers beyond {network.dtype})."
+                raise InvalidDataError(msg)
+        targets = prepare_targets(network, self.loss, y, inputs.shape[0], y_name, fit=fit)
+        if fit and not network.normalized:
+            network.fit_normalization(inputs)
+        return Rows(inputs, targets.loss, targets.metrics)
+
+    def _rows(
+        self,
+        x: object,
+        y: object,
+        sample_weight: object | None,
+        class_weight: ClassWeight | None,
+        validation_data: tuple[object, object] | None,
+        validation_fraction: float | None,
+    ) -> tuple[Rows, Rows | None]:
+        if validation_data is not None and validation_fraction is not None:
+            msg = "fit: give validation_data or validation_fraction, not both."
+            raise InvalidArgumentError(msg)
+        first_fit = self.progress is None and not self._resuming
+        rows = self._placed(x, y, "x", "y", fit=first_fit and validation_fraction is None)
+        weights = example_weights(self.network, sample_weight, class_weight, rows.metric_y)
+        rows = Rows(rows.x, rows.y, rows.metric_y, weights)
+        if validation_fraction is not None:
+            return self._split(rows, check_fraction(validation_fraction, "validation_fraction"), first_fit)
+        if validation_data is None:
+            return rows, None
+        try:
+            x_val, y_val = validation_data
+        except (TypeError, ValueError):
+            msg = f"validation_data must be a pair (x, y), found {type(validation_data).__name__}."
+            raise InvalidArgumentError(msg) from None
+        return rows, self._placed(x_val, y_val, "validation x", "validation y")
+
+    def _split(self, rows: Rows, fraction: float, first_fit: bool) -> tuple[Rows, Rows]:
+        """Set validation rows aside; constants are learnt afterwards, from the rows that are left."""
+        if len(rows) < 2:
+            msg = "validation_fraction needs at least two rows of x, found one."
+            raise InvalidArgumentError(msg)
+        network = self.network
+        train, validation = split_rows(rows, fraction, self.seed, network.backend)
+        if not first_fit:
+            return train, validation
+        if not network.normalized:
+            network.fit_normalization(train.x)
+        if network.target_normalization is None or self.loss.target_kind != "real":
+            return train, validation
+        y = network.fit_target_normalization(train.metric_y)
+        y_val = network.in_training_units(validation.metric_y)
+        return (
+            Rows(train.x, y, train.metric_y, train.weights),
+            Rows(validation.x, y_val, validation.metric_y, validation.weights),
+        )
+
+    def continue_from(
+        self, progress: Progress, state: OptimizerState, data_fingerprint: str | None, *, stop_requested: bool
+    ) -> None:
+        """Stand where a snapshot was taken: the next ``fit`` goes on from there with the same rows and epochs."""
+        self.progress, self._optimizer_state = progress, state
+        self._fingerprint, self.stop_requested = data_fingerprint, stop_requested
+        self._resuming = True
+
+    @property
+    def data_fingerprint(self) -> str | None:
+        """A digest of the rows of the fit, worked out when it is first asked for; None before any fit."""
+        if self._fingerprint is None and self._data is not None:
+            self._fingerprint = fingerprint(self, *self._data)
+        return self._fingerprint
+
+    def _bind(self, rows: Rows, validation: Rows | None) -> None:
+        """Remember which rows this fit is about; a resumed fit takes no others than the checkpoint's."""
+        expected = self._fingerprint if self._resuming else None
+        self._data, self._fingerprint = (rows, validation), None
+        if expected is not None and self.data_fingerprint != expected:
+            msg = (
+                f"resume: these rows are not the checkpoint's (fingerprint {self.data_fingerprint}, the checkpoint's is "
+                f"{expected}). Give the same x, y, weights and validation rows, in the same order."
+            )
+            raise CheckpointError(msg)
+
+    def _begin(self, n: int, epochs: int) -> Progress:
+        steps = batch_count(n, self._rows_per_batch(n))
+        if self._resuming and self.progress is not None:
+            self._resuming = False
+            planned = self.progress.end_epoch - self.progress.first_epoch
+            if (steps, epochs) != (self.progress.steps_per_epoch, planned):
+                msg = (
+                    f"resume: the run has {planned} epochs of {self.progress.steps_per_epoch} steps, "
+                    f"found {epochs} epochs of {steps}. Give the same epochs; a further fit may follow."
+                )
+                raise CheckpointError(msg)
+            return self.progress
+        done_epochs = self.progress.epoch if self.progress else 0
+        done_steps = self.progress.step if self.progress else 0
+        self.stop_requested = False
+        self.progress = Progress(done_epochs, done_epochs + epochs, done_steps, steps, done_epochs, done_steps)
+        return self.progress
+
+    def _rows_per_batch(self, n: int) -> int:
+        return n if self.batch_size == "full" else min(int(self.batch_size), n)
+
+    # ---- the loop --------------------------------------------------------------------------------------------------
+
+    def _run(self, rows: Rows, validation: Rows | None, progress: Progress) -> None:
+        if self.choice is None:
+            self.choice = self._choose(rows, progress)
+        while progress.epoch < progress.end_epoch and not self.stop_requested:
+            started = time.perf_counter()
+            finished = self._run_epoch(rows, progress)
+            self.network.backend.synchronize()
+            if not finished:
+                return
+            seconds = time.perf_counter() - started
+            loss = float(progress.loss_sum) / float(progress.mass)
+            self._check_finite(loss, progress)
+            progress.epoch += 1
+            row = self._row(loss, seconds, len(rows), rows, validation, progress)
+            self.history.append(row)
+            progress.begin_epoch()
+            for callback in self._overriding("on_epoch_end"):
+                callback.on_epoch_end(self, row)
+
+    def _choose(self, rows: Rows, progress: Progress) -> Choice:
+        n = self._rows_per_batch(len(rows))
+        batches = epoch_batches(rows, n, self.seed, progress.epoch, self.network.backend, first=progress.batch)
+        batch = next(batches)
+        first = FirstBatch(
+            self.network.arrays,
+            self.optimizer_state,
+            batch.x,
+            batch.y,
+            self.learning_rate,
+            Key(self.seed, progress.step + 1),
+            batch.weights,
+        )
+        choice = choose(self.plan, first, self.executors, self.execution)
+        for reason in choice.reasons:
+            logger.warning(reason)
+        return choice
+
+    def _run_epoch(self, rows: Rows, progress: Progress) -> bool:
+        """The steps left of an epoch; False where a callback asked to stop before its end."""
+        assert self.choice is not None
+        step_function, seed = self.choice.step, self.seed
+        backend, xp = self.network.backend, self.network.xp
+        parameters: Parameters = self.network.arrays
+        state = self.optimizer_state
+        watchers = self._overriding("on_step_end")
+        watch_every = self.check_every or (1 if backend.library == "numpy" else 0)
+        size = self._rows_per_batch(len(rows))
+        for batch in epoch_batches(rows, size, seed, progress.epoch, backend, first=progress.batch):
+            step = progress.step + 1
+            parameters, state, loss = step_function(
+                parameters, state, batch.x, batch.y, self._rate(step, progress), Key(seed, step), batch.weights
+            )
+            mass = batch.x.shape[0] if batch.weights is None else xp.sum(batch.weights)
+            progress.loss_sum = progress.loss_sum + loss * mass
+            progress.mass = progress.mass + mass
+            progress.step = step
+            progress.batch += 1
+            if watch_every and step % watch_every == 0:
+                self._check_finite(float(loss), progress)
+            if watchers:
+                self._adopt(parameters, state)
+                for watcher in watchers:
+                    watcher.on_step_end(self, loss)
+                if self.stop_requested and progress.batch < progress.steps_per_epoch:
+                    return False
+        self._check_finite(float(progress.loss_sum), progress)
+        self._adopt(parameters, state)
+        return True
+
+    def _adopt(self, parameters: Parameters, state: OptimizerState) -> None:
+        self.network.replace_arrays(parameters)
+        self._optimizer_state = state
+
+    def _rate(self, step: int, progress: Progress) -> float:
+        if self.schedule is None:
+            return self.learning_rate
+        return self.learning_rate * self.schedule.factor(step - progress.first_step, progress.total_steps)
+
+    def _row(
+        self, loss: float, seconds: float, n: int, rows: Rows, validation: Rows | None, progress: Progress
+    ) -> dict[str, Any]:
+        """The epoch's row of the history; metrics are of the validation rows where there are any."""
+        row: dict[str, Any] = {"epoch": progress.epoch, "loss": loss}
+        if validation is not None:
+            row |= {f"val_{name}": value for name, value in evaluate(self.plan, self.metrics, validation).items()}
+        elif self.metrics:
+            measured = evaluate(self.plan, self.metrics, rows)
+            row |= {name: value for name, value in measured.items() if name != "loss"}
+        row["learning_rate"] = self._rate(progress.step, progress)
+        row["seconds"] = seconds
+        row["samples_per_second"] = n / seconds if seconds > 0 else math.inf
+        return row
+
+    def _check_finite(self, loss: float, progress: Progress) -> None:
+        if math.isfinite(loss):
+            return
+        rate = self._rate(max(progress.step, 1), progress)
+        msg = (
+            f"the loss became {loss} in epoch {progress.epoch + 1}, at or before step {progress.step}. "
+            f"Try a learning rate below {rate:g} (a tenth of it, say), clip_norm=1.0, or inputs of smaller scale "
+            f"(a Normalization layer first). The network keeps the arrays of the last whole epoch."
+        )
+        raise DivergenceError(msg)
+
+    def _overriding(self, method: str) -> list[Callback]:
+        return [each for each in self.callbacks if getattr(type(each), method) is not getattr(Callback, method)]
