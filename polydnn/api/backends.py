@@ -9,6 +9,7 @@ from typing import Any
 
 from polydnn.arrays import INSTALL, Backend, cause_of, cupy_install, driver_cuda
 from polydnn.errors import (
+    AmbiguousNameError,
     BackendError,
     BackendUnavailableError,
     InvalidArgumentError,
@@ -92,7 +93,15 @@ def _from_environment() -> Backend:
 
 
 def _named(name: str) -> Backend:
-    return _automatic() if name == AUTO else _make(*backend_entry(name))
+    if name == AUTO:
+        return _automatic()
+    try:
+        return _make(*backend_entry(name))
+    except AmbiguousNameError:
+        raise
+    except UnknownNameError as error:
+        msg = f"{error} For an NVIDIA GPU, 'cupy' or 'torch:cuda'; 'auto' takes the first that works."
+        raise UnknownNameError(msg) from error
 
 
 def _make(entry: Entry, device: str | None) -> Backend:
@@ -123,7 +132,7 @@ def _automatic() -> Backend:
         try:
             chosen = copy.copy(_named(name))
         except BackendError as error:
-            failures.append(f"{name} cannot be used ({str(error).rstrip('.')})")
+            failures.append(str(error).partition(". ")[0].rstrip("."))
             continue
         why = "; ".join(failures) or "it works, and comes first"
         chosen.reason = f"'auto' chose {chosen.name} on {chosen.device_name()}: {why}."
@@ -139,10 +148,10 @@ def _status(name: str) -> BackendStatus:
         return BackendStatus(name, True, _make(entry, device).device_name())
     except Exception as error:  # a report on what works must survive whatever does not
         explained = isinstance(error, BackendError | PluginError)
-        return BackendStatus(name, False, "", str(error) if explained else cause_of(error), _install(entry))
+        return BackendStatus(name, False, "", str(error) if explained else cause_of(error), _install(entry, name))
 
 
-def _install(entry: Entry) -> str:
+def _install(entry: Entry, name: str) -> str:
     if not entry.owner.built_in:
         return f"pip install --upgrade {entry.owner.distribution}"
-    return cupy_install(driver_cuda()) if entry.spec.name == "cupy" else INSTALL.get(entry.spec.name, "")
+    return cupy_install(driver_cuda()) if entry.spec.name == "cupy" else INSTALL.get(name, "")

@@ -84,8 +84,7 @@ def torch_backend(device: str | None = None) -> TorchBackend:
     except Exception as error:  # torch raises RuntimeError, AssertionError, NotImplementedError, by device
         msg = (
             f"backend 'torch:{wanted}': PyTorch {torch.__version__} cannot compute there ({cause_of(error)}). "
-            f"Use 'torch' for the CPU; 'torch:cuda' needs an NVIDIA GPU and a CUDA build of PyTorch "
-            f"({INSTALL['torch']} brings one on Linux). 'polydnn doctor' tells more."
+            f"Use 'torch' for the CPU; 'torch:cuda' needs an NVIDIA GPU and {INSTALL['torch:cuda']}"
         )
         raise BackendUnavailableError(msg) from error
     return TorchBackend(torch, xp, found)

@@ -15,10 +15,11 @@ INSTALL = {
     "numpy": "pip install polydnn",
     "cupy": "pip install 'polydnn[cuda13x]' (NVIDIA driver 580 or newer) or 'polydnn[cuda12x]', never both",
     "torch": "pip install 'polydnn[torch]'",
+    "torch:cuda": "a CUDA build, as PyTorch's installation page names it: pip install --force-reinstall torch ...",
     "jax": "pip install 'polydnn[jax]'",
     "array-api-strict": "pip install 'polydnn[strict]'",
 }
-"""By library, the command that brings it."""
+"""By library, or library and device, the command that brings it."""
 
 TITLES = {"cupy": "CuPy", "torch": "PyTorch", "jax": "JAX", "array-api-strict": "the package array-api-strict"}
 
@@ -46,7 +47,7 @@ def import_library(library: str, *modules: str) -> list[Any]:
     except ModuleNotFoundError as error:
         if error.name != modules[0]:
             raise _broken(library, error) from error
-        msg = f"backend {library!r} needs {TITLES[library]}, which is not installed: {INSTALL[library]}."
+        msg = f"backend {library!r} needs {TITLES[library]}, which is not installed. Install it: {INSTALL[library]}."
         raise BackendUnavailableError(msg) from error
     except Exception as error:  # a broken installation raises ImportError, OSError, RuntimeError, AttributeError ...
         raise _broken(library, error) from error
@@ -64,6 +65,8 @@ def warnings_logged(library: str) -> Iterator[None]:
     """Send the warnings of a library's start to the log: they must neither stop a probe nor be lost."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        yield
-    for each in caught:
-        logger.warning("%s: %s", library, str(each.message).partition("\n")[0])
+        try:
+            yield
+        finally:
+            for each in caught:
+                logger.warning("%s: %s", library, str(each.message).partition("\n")[0])
