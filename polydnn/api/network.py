@@ -53,9 +53,7 @@ class Network(NetworkCore):
         target = Normalization(target_normalization) if isinstance(target_normalization, str) else target_normalization
         super().__init__(
             in_features,
-            [layer_of(each) if isinstance(each, str | tuple) else each for each in layers]
-            if isinstance(layers, Sequence) and not isinstance(layers, str)
-            else layers,
+            _resolved(layers),
             backend=get_backend(backend),
             dtype=dtype,
             seed=seed,
@@ -97,6 +95,13 @@ class Network(NetworkCore):
 
         description, arrays = read_model(path, expected=expected)
         return network_of(description["network"], description["components"], given, backend, arrays)
+
+
+def _resolved(layers: Sequence[Wanted[Layer]]) -> Any:
+    """The layers with names replaced by objects; what is no sequence is left for the network to refuse."""
+    if not isinstance(layers, list | tuple):
+        return layers
+    return [layer_of(each) if isinstance(each, str | tuple) else each for each in layers]
 
 
 def network_of(

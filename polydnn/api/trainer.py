@@ -30,8 +30,8 @@ class Trainer(TrainerCore):
     """Trains a network by gradient descent on batches.
 
     ``loss`` is a name, a (name, options) pair or a Loss; ``optimizer``, ``schedule`` and each of ``metrics`` likewise.
-    ``learning_rate`` defaults to the optimizer's own. ``batch_size`` is a number of rows, or "full" for batch gradient
-    descent. ``l1``, ``l2`` and decoupled ``weight_decay`` reach weights, not biases; ``clip_value`` bounds every element
+    ``learning_rate`` defaults to the optimizer's own. ``batch_size`` is a number of rows, or "full" for batch
+    gradient descent. ``l1``, ``l2`` and decoupled ``weight_decay`` reach weights, not biases; ``clip_value`` bounds every element
     of the gradients, ``clip_norm`` their norm together. ``seed`` (by default the network's) fixes the order of the rows
     and the dropout masks. ``execution`` is "auto", "reference" or an executor's name.
 

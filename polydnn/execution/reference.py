@@ -97,7 +97,7 @@ def back_propagation(plan: StepPlan) -> Differentiate:
                 statistics[names[short]] = value
         loss, dy = cost(x, y, weights)
         gradients: Gradients = {}
-        for index, _, names, own_parameters in reversed(layers[first:]):
+        for index, _, _, own_parameters in reversed(layers[first:]):
             dy, found = backs[index](dy, index > first)
             for short, full in own_parameters:
                 gradients[full] = found[short]

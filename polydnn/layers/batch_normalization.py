@@ -22,8 +22,8 @@ class BatchNormalization(Layer):
     for weight decay. Backwards, with X' the normalized input and column means over the batch:
     dX = scale / sqrt(variance + eps) * (dY - mean(dY) - X' mean(dY X')).
 
-    ``momentum`` lies in [0, 1), ``eps`` is above 0. A batch of one row has no variance: its output is ``shift``, and its
-    running variance stays as it was. Source: Ioffe & Szegedy, *Batch Normalization*, 2015.
+    ``momentum`` lies in [0, 1), ``eps`` is above 0. A batch of one row has no variance: its output is ``shift``, and
+    its running variance stays as it was. Source: Ioffe & Szegedy, *Batch Normalization*, 2015.
     """
 
     type = "batch_normalization"

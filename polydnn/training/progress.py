@@ -12,8 +12,8 @@ __all__ = ["Progress"]
 class Progress:
     """Counters of a fit; epochs and batches count from 0, and ``step`` is the number of steps done.
 
-    ``first_epoch`` to ``end_epoch`` are the epochs of this fit, ``first_step`` the steps done before it: a second fit of
-    the same trainer goes on counting. ``loss_sum`` and ``mass`` are the sum of the costs weighted by rows, and those
+    ``first_epoch`` to ``end_epoch`` are the epochs of this fit, ``first_step`` the steps done before it: a second fit
+    of the same trainer goes on counting. ``loss_sum`` and ``mass`` are the sum of the costs weighted by rows, and those
     weights, of the epoch under way; they stay on the device.
     """
 

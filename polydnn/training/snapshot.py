@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polydnn.errors import CheckpointError
+from polydnn.execution.plan import OptimizerState
 from polydnn.training.batches import Rows
 from polydnn.training.history import History
 from polydnn.training.progress import Progress
@@ -72,7 +73,7 @@ def restore(trainer: "Trainer", snapshot: Snapshot) -> None:
         raise CheckpointError(msg)
     trainer.network.replace_arrays({name: network[name] for name in trainer.network.arrays})
     trainer.network.normalized = values["normalized"]
-    state = {name: _below(arrays, f"optimizer/{name}/") for name in trainer.network.parameter_names}
+    state: OptimizerState = {name: _below(arrays, f"optimizer/{name}/") for name in trainer.network.parameter_names}
     trainer.history = _history(values["history"], snapshot.arrays)
     loss_sum = _as_was(trainer, snapshot.arrays["progress/loss_sum"])
     mass = _as_was(trainer, snapshot.arrays["progress/mass"])
@@ -89,7 +90,7 @@ def fingerprint(trainer: "Trainer", rows: Rows, validation: Rows | None) -> str:
             if array is not None:
                 host = np.ascontiguousarray(trainer.network.backend.to_numpy(array))
                 digest.update(f"{host.dtype.str}{host.shape}".encode())
-                digest.update(memoryview(host).cast("B") if host.size else b"")
+                digest.update(host.reshape(-1).view(np.uint8).data if host.size else b"")
         digest.update(b"|")
     return digest.hexdigest()
 

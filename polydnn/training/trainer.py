@@ -33,7 +33,7 @@ from polydnn.training.settings import (
 from polydnn.training.snapshot import fingerprint
 from polydnn.training.targets import prepare_targets
 from polydnn.training.weights import ClassWeight, example_weights
-from polydnn.types import Array, Gradients, Parameters
+from polydnn.types import Gradients, Parameters
 
 __all__ = ["Trainer"]
 
@@ -43,13 +43,13 @@ logger = logging.getLogger("polydnn")
 class Trainer:
     """Trains a network by gradient descent on batches.
 
-    ``batch_size`` is "full" for batch, 1 for stochastic and anything between for mini-batch gradient descent. Rows are
-    shuffled before every epoch; an epoch is ceil(n / batch_size) steps, the last of which may be of fewer rows.
+    ``batch_size`` is "full" for batch, 1 for stochastic and anything between for mini-batch gradient descent. Rows
+    are shuffled before every epoch; an epoch is ceil(n / batch_size) steps, the last of which may be of fewer rows.
     ``learning_rate`` defaults to the optimizer's own and is multiplied by the ``schedule``. ``l1``, ``l2`` and decoupled
     ``weight_decay`` reach weights, not biases; ``clip_value`` and ``clip_norm`` bound the gradients.
-    ``check_every`` says how often the loss is looked at for NaN and infinity: every so many steps; None means every step
-    where that costs nothing (the host) and once an epoch elsewhere. ``execution`` is "auto", "reference" or the name of
-    one of the ``executors``.
+    ``check_every`` says how often the loss is looked at for NaN and infinity: every so many steps; None means each
+    step where that costs nothing (the host) and once an epoch elsewhere. ``execution`` is "auto", "reference" or the name
+    of one of the ``executors``.
     """
 
     def __init__(
@@ -113,8 +113,8 @@ class Trainer:
         """Train for ``epochs`` passes over x (n, in_features) and y, and return the history of all fits so far.
 
         y is (n,) integer labels or one-hot rows for a loss on classes and (n, outputs) otherwise. Rows for validation
-        are given, or ``validation_fraction`` of the rows is set aside. Weights of examples (``sample_weight``, (n,)) and
-        of classes make the cost a weighted mean. A second call goes on from where the first ended.
+        are given, or ``validation_fraction`` of the rows is set aside. Weights of examples (``sample_weight``, (n,))
+        and of classes make the cost a weighted mean. A second call goes on from where the first ended.
 
         Raises InvalidArgumentError and InvalidDataError (ShapeError, DTypeError) naming the argument, and
         DivergenceError where the loss stops being finite; the network then keeps the arrays of the epoch before.
@@ -242,8 +242,8 @@ class Trainer:
         self._data, self._fingerprint = (rows, validation), None
         if expected is not None and self.data_fingerprint != expected:
             msg = (
-                f"resume: these rows are not the checkpoint's (fingerprint {self.data_fingerprint}, the checkpoint's is "
-                f"{expected}). Give the same x, y, weights and validation rows, in the same order."
+                f"resume: these rows are not the checkpoint's (fingerprint {self.data_fingerprint}, "
+                f"expected {expected}). Give the same x, y, weights and validation rows, in the same order."
             )
             raise CheckpointError(msg)
 

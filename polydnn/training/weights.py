@@ -71,5 +71,6 @@ def _labels(network: Network, targets: Array) -> tuple[np.ndarray[Any, Any], int
         return (host.argmax(axis=1) if host.ndim == 2 else host.astype(np.int64)), network.outputs
     if host.ndim == 2 and host.shape[1] == 1 and np.isin(host, (0.0, 1.0)).all():
         return host[:, 0].astype(np.int64), 2
-    msg = f"class_weight serves binary and multi-class tasks; this is a {network.task} network with {host.shape[-1]} outputs."
+    outputs = host.shape[-1]
+    msg = f"class_weight serves binary and multi-class tasks; this is a {network.task} network with {outputs} outputs."
     raise InvalidArgumentError(msg)
