@@ -40,7 +40,7 @@ Arrays: TypeAlias = dict[str, np.ndarray[Any, Any]]
 FORMAT = 1
 """The version of the format that is written, and the newest that is read."""
 
-MAX_HEADER = 8 * 2**20
+MAX_HEADER = 4 * 2**20
 """Bytes of the longest header that is written or read."""
 
 DTYPES: dict[str, np.dtype[Any]] = {

@@ -92,8 +92,8 @@ def not_finite(array: np.ndarray[Any, Any]) -> bool:
 
 
 def _host_array(name: object, array: Any) -> np.ndarray[Any, Any]:
-    if not isinstance(name, str):
-        msg = f"an array has the name {shown(name)}; names must be strings."
+    if not isinstance(name, str) or name == "__metadata__":
+        msg = f"an array has the name {shown(name)}; names must be strings other than '__metadata__'."
         raise InvalidArgumentError(msg)
     if not isinstance(array, np.ndarray | np.generic):
         msg = f"array '{name}' is a {type(array).__name__}; bring it to the host first, with backend.to_numpy(array)."

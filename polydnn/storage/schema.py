@@ -167,12 +167,25 @@ def _any_object(value: Any, where: str) -> None:
         raise _expected(where, value, "an object")
 
 
+def _object_or_null(value: Any, where: str) -> None:
+    if value is not None:
+        _any_object(value, where)
+
+
 _ENVELOPE: dict[str, Check] = {"format": _integer(1), "polydnn": _name, "kind": _name}
 
 _layer = _object({"type": _name, "options": _any_object})
 _network = _object(
     {"in_features": _integer(1), "dtype": _one_of(*DTYPES), "layers": _list(_layer)},
-    {"task": _one_of(None, *TASKS), "classes": _list(_label)},
+    {
+        "task": _one_of(None, *TASKS),
+        "classes": _list(_label),
+        "features": _list(_label),
+        "targets": _list(_label),
+        "seed": _integer(0),
+        "normalized": _one_of(True, False),
+        "target_normalization": _object_or_null,
+    },
 )
 _component = _object(
     {"kind": _one_of(*COMPONENT_KINDS), "name": _name, "distribution": _optional_name, "version": _optional_name}

@@ -27,6 +27,7 @@ MAX_NUMBER_LENGTH = 40  # repr(float) needs 24; longer literals only serve to ma
 _STRINGS = re.compile(r'"[^"\\]*+(?:\\[\s\S][^"\\]*+)*+"?')
 _NO_BRACKETS = re.compile(r"[^\[\]{}]+")
 _SURROGATES = re.compile(r"\\u[dD][89a-fA-F]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # the parser joins whole pairs to one character
 _LEVEL = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
@@ -65,7 +66,7 @@ def loads(data: bytes, what: str, integers: tuple[int, int]) -> Any:
             parse_constant=_float(what),
         )
     except json.JSONDecodeError as error:
-        msg = f"{what} is not valid JSON: {error.msg} at character {error.pos}"
+        msg = f"{what} is not valid JSON: {error.msg.removesuffix(' at')} at character {error.pos}"
         raise Refusal(msg) from None
     if _SURROGATES.search(text):
         _refuse_lone_surrogates(value, what)
@@ -141,8 +142,12 @@ def _float(what: str) -> Callable[[str], float]:
 
 
 def _refuse_lone_surrogates(value: Any, what: str) -> None:
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        msg = f"{what} holds half of a surrogate pair, which is no character"
-        raise Refusal(msg) from None
+    if isinstance(value, str):
+        if _LONE_SURROGATE.search(value):
+            msg = f"{what} holds half of a surrogate pair, which is no character"
+            raise Refusal(msg)
+    elif isinstance(value, dict | list):
+        for item in value:
+            _refuse_lone_surrogates(item, what)
+        if isinstance(value, dict):
+            _refuse_lone_surrogates(list(value.values()), what)
