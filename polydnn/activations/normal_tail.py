@@ -61,7 +61,7 @@ SHORT = _powers(CHEBYSHEV[:11])  # a relative error of 4e-8, half a unit in the 
 def normal_tail(a: Array, *, xp: Namespace) -> Array:
     """Q(a), the probability that a standard normal number exceeds a, for 0 <= a <= 40 and elementwise.
 
-    Q(a) = erfc(a / sqrt(2)) / 2. The absolute error is below one unit in the last place of 1.
+    Q(a) = erfc(a / sqrt(2)) / 2. The absolute error is at most two units in the last place of 1.
     """
     coefficients = LONG if a.dtype == xp.float64 else SHORT
     t = (a - 4.0) / (a + 4.0)
