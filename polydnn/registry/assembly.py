@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from polydnn.errors import did_you_mean
 from polydnn.registry.installed import Source, built_in_source, normalized
 from polydnn.registry.loading import Fault, Hook, Loaded, load
-from polydnn.registry.records import Plugin, PluginRecord, Status
+from polydnn.registry.records import BUILT_IN, Plugin, PluginRecord, Status
 from polydnn.registry.settings import PluginSettings
 from polydnn.registry.specs import API_VERSION
 from polydnn.registry.table import Entry, Table
@@ -30,17 +30,25 @@ class Assembly:
 
     def explain_absence(self, kind: str, name: str) -> str:
         """Why a name might be unknown although a package for it is installed; empty where there is no such reason."""
-        plain = name.rpartition(":")[2]
+        distribution, separator, plain = name.rpartition(":")
         for entry in self.left_out:
             if (entry.spec.kind, entry.spec.name) == (kind, plain):
                 return f" {entry.owner.distribution} {entry.owner.version} has it for {_another_api(entry)}."
+        if separator:
+            return self._explain_package(normalized(distribution))
         reasons = [
             f"\n  {record.plugin} {record.status}: {record.cause}"
             for record in self.records.values()
             if record.status in ("failed", "disabled")
         ]
-        opening = "\nThese plugins are installed and not loaded; one of them may offer it:"
+        opening = "\nThese plugins are installed and out of use; one of them may offer it:"
         return opening + "".join(reasons) if reasons else ""
+
+    def _explain_package(self, distribution: str) -> str:
+        records = [record for record in self.records.values() if record.plugin.distribution == distribution]
+        if not records and distribution != BUILT_IN:
+            return f" No plugin package {distribution!r} is installed."
+        return "".join(f"\n{record.plugin} {record.status}: {record.cause}" for record in records if record.cause)
 
 
 def metadata_record(plugin: Plugin, settings: PluginSettings) -> PluginRecord:
@@ -74,8 +82,8 @@ def _try(assembly: Assembly, source: Source) -> PluginRecord:
         _check_not_offered(assembly.table, loaded, plugin)
     except Fault as fault:
         assembly.faults.append(
-            f"plugin {plugin} failed and is left out: {fault}. Update it, remove it, or switch it off with "
-            f"POLYDNN_DISABLE_PLUGINS={plugin.distribution}."
+            f"plugin {plugin} failed and is left out: {fault}\n"
+            f"Update it, remove it, or switch it off with POLYDNN_DISABLE_PLUGINS={plugin.distribution}."
         )
         return PluginRecord(plugin, "failed", str(fault), seconds=time.perf_counter() - start)
     assembly.table.add(loaded.specs, plugin)

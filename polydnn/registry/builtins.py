@@ -1,6 +1,5 @@
 """Registers everything built in, through the hooks that a plugin uses."""
 
-import importlib
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -32,16 +31,6 @@ def _first_line(factory: Callable[..., Any]) -> str:
     return (inspect.getdoc(factory) or "").partition("\n")[0]
 
 
-def _room(room: str, contract: str) -> list[Callable[..., Any]]:
-    """What a room exports and is annotated to return the contract."""
-    try:
-        module = importlib.import_module(f"polydnn.{room}")
-    except ModuleNotFoundError:
-        return []
-    exported = [getattr(module, name) for name in getattr(module, "__all__", ())]
-    return [f for f in exported if inspect.isfunction(f) and f.__annotations__.get("return").__name__ == contract]
-
-
 @hookimpl
 def polydnn_activations() -> list[ActivationSpec]:
     from polydnn import activations as room
@@ -64,7 +53,17 @@ def polydnn_activations() -> list[ActivationSpec]:
 
 @hookimpl
 def polydnn_losses() -> list[LossSpec]:
-    return _records(LossSpec, _room("losses", "Loss"))
+    from polydnn import losses as room
+
+    functions = (
+        room.binary_cross_entropy,
+        room.categorical_cross_entropy,
+        room.hinge,
+        room.mean_absolute_error,
+        room.mean_squared_error,
+        room.sum_squared_error,
+    )
+    return _records(LossSpec, functions)
 
 
 @hookimpl
@@ -76,12 +75,39 @@ def polydnn_optimizers() -> list[OptimizerSpec]:
 
 @hookimpl
 def polydnn_initializers() -> list[InitializerSpec]:
-    return _records(InitializerSpec, _room("initializers", "Initializer"))
+    from polydnn import initializers as room
+
+    functions = (
+        room.glorot_normal,
+        room.glorot_uniform,
+        room.he_normal,
+        room.he_uniform,
+        room.lecun_normal,
+        room.lecun_uniform,
+        room.normal,
+        room.uniform,
+        room.zeros,
+    )
+    return _records(InitializerSpec, functions)
 
 
 @hookimpl
 def polydnn_metrics() -> list[MetricSpec]:
-    return _records(MetricSpec, _room("metrics", "Metric"))
+    from polydnn import metrics as room
+
+    functions = (
+        room.accuracy,
+        room.f1,
+        room.hamming_loss,
+        room.mean_absolute_error,
+        room.precision,
+        room.r2,
+        room.recall,
+        room.roc_auc,
+        room.root_mean_squared_error,
+        room.top_k_accuracy,
+    )
+    return _records(MetricSpec, functions)
 
 
 @hookimpl
@@ -96,8 +122,18 @@ def polydnn_schedules() -> list[ScheduleSpec]:
 def polydnn_layers() -> list[LayerSpec]:
     from polydnn import layers as room
 
-    classes = (room.BatchNormalization, room.Dense, room.Dropout, room.Normalization)
-    return [LayerSpec(layer.type, layer, _first_line(layer)) for layer in classes]
+    def dense(
+        units: int,
+        activation: Any = "identity",  # the registry makes an object of it, of this default too
+        *,
+        use_bias: bool = True,
+        initializer: Any = None,
+    ) -> room.Dense:
+        return room.Dense(units, activation, use_bias=use_bias, initializer=initializer)
+
+    others = (room.BatchNormalization, room.Dropout, room.Normalization)
+    records = [LayerSpec(layer.type, layer, _first_line(layer)) for layer in others]
+    return [*records, LayerSpec("dense", dense, _first_line(room.Dense))]
 
 
 @hookimpl

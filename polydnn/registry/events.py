@@ -1,12 +1,12 @@
 """Tells plugins what happens in training, and keeps a plugin that fails at it from stopping the training."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from polydnn.errors import PluginError
 from polydnn.registry.loading import Hook, cause_of
-from polydnn.registry.records import Plugin, PolydnnPluginWarning
+from polydnn.registry.records import Plugin
+from polydnn.registry.reporting import warn
 
 __all__ = ["event_caller"]
 
@@ -27,6 +27,6 @@ def event_caller(event: str, hooks: Mapping[Plugin, Hook], *, strict: bool) -> C
                 if strict:
                     raise PluginError(msg) from error
                 del working[plugin]
-                warnings.warn(f"{msg}; it is not called again.", PolydnnPluginWarning, stacklevel=2)
+                warn(f"{msg}\nIt is not called again.")
 
     return call

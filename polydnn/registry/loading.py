@@ -11,9 +11,8 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -21,6 +20,9 @@ from polydnn.errors import did_you_mean
 from polydnn.registry.kinds import HOOKS, RECORDS
 from polydnn.registry.marker import GROUP
 from polydnn.registry.specs import API_VERSION, Spec
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["Fault", "Hook", "Loaded", "cause_of", "load"]
 
@@ -50,7 +52,7 @@ class Loaded:
     incompatible: tuple[Spec, ...]
 
 
-def load(entry_point: EntryPoint) -> Loaded:
+def load(entry_point: "EntryPoint") -> Loaded:
     """Import a plugin and collect its records; all of it or nothing.
 
     Raises Fault, and lets only KeyboardInterrupt through. What the plugin prints goes to standard error, which keeps
@@ -77,7 +79,7 @@ def cause_of(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' if text else ''}{text}{place}"
 
 
-def _imported(entry_point: EntryPoint) -> object:
+def _imported(entry_point: "EntryPoint") -> object:
     try:
         return entry_point.load()
     except KeyboardInterrupt:
@@ -92,11 +94,11 @@ def _hooks(plugin: object) -> dict[str, Hook]:
         raise Fault(msg)
     try:
         hooks = _implementations(plugin)
+        _check_decorated(plugin, hooks)
     except (KeyboardInterrupt, Fault):
         raise
     except BaseException as error:  # attributes of a plugin can raise whatever they like
         raise Fault(cause_of(error)) from error
-    _check_decorated(plugin, hooks)
     return hooks
 
 
@@ -115,7 +117,8 @@ def _implementations(plugin: object) -> dict[str, Hook]:
 
 def _check_implementation(name: str, implementation: pluggy.HookImpl) -> None:
     if name not in HOOKS:
-        msg = f"there is no hook {name!r}; possible: {', '.join(HOOKS)}.{did_you_mean(name, HOOKS)}"
+        hint = did_you_mean(name, HOOKS) or f" Possible: {', '.join(HOOKS)}."
+        msg = f"there is no hook {name!r}.{hint}"
         raise Fault(msg)
     if implementation.wrapper or implementation.hookwrapper:
         msg = f"{name} is a hook wrapper; a plugin may not change what others offer. Use a plain @hookimpl."

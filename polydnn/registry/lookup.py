@@ -16,6 +16,7 @@ from polydnn.losses.loss import Loss
 from polydnn.metrics.metric import Metric
 from polydnn.optimizers.optimizer import Optimizer
 from polydnn.optimizers.schedule import Schedule
+from polydnn.registry.installed import normalized
 from polydnn.registry.process import default_registry
 from polydnn.registry.records import PluginRecord
 from polydnn.registry.table import Entry
@@ -143,10 +144,13 @@ def backend_entry(name: str) -> tuple[Entry, str | None]:
     True
     """
     registry = default_registry()
+    if not isinstance(name, str):
+        return registry.find("backend", name), None  # which explains what a name is
     qualified = {entry.qualified for entry in registry.entries("backend")}
-    parts = name.split(":") if isinstance(name, str) else [name]
-    words = 2 if ":".join(parts[:2]) in qualified else 1
-    return registry.find("backend", ":".join(parts[:words])), ":".join(parts[words:]) or None
+    first, *rest = name.split(":")
+    if rest and f"{normalized(first)}:{rest[0]}" in qualified:
+        first, *rest = f"{first}:{rest[0]}", *rest[1:]
+    return registry.find("backend", first), ":".join(rest) or None
 
 
 def executor_entries() -> tuple[Entry, ...]:

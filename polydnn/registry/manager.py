@@ -1,21 +1,23 @@
 """The registry: loads the built-ins and the plugins at the first look-up, and turns names into objects from then on."""
 
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import EntryPoint
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from polydnn.errors import InvalidArgumentError, PluginLoadError, UnknownNameError, did_you_mean
+from polydnn.errors import AmbiguousNameError, InvalidArgumentError, PluginLoadError, UnknownNameError, did_you_mean
 from polydnn.registry.assembly import Assembly, assemble, metadata_record
 from polydnn.registry.events import event_caller
 from polydnn.registry.installed import Source, installed, sources
 from polydnn.registry.kinds import EVENTS, ITEMS, check_kind
 from polydnn.registry.making import complete, make_item
 from polydnn.registry.origins import Origins
-from polydnn.registry.records import PluginRecord, PolydnnPluginWarning
+from polydnn.registry.records import PluginRecord
+from polydnn.registry.reporting import warn
 from polydnn.registry.settings import PluginSettings, read_settings
 from polydnn.registry.table import Entry
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["Registry"]
 
@@ -40,7 +42,7 @@ class Registry:
     """
 
     def __init__(
-        self, entry_points: Iterable[EntryPoint] | None = None, *, settings: PluginSettings | None = None
+        self, entry_points: "Iterable[EntryPoint] | None" = None, *, settings: PluginSettings | None = None
     ) -> None:
         self._entry_points = None if entry_points is None else list(entry_points)
         self._given_settings = settings
@@ -61,8 +63,10 @@ class Registry:
         assembly = self._loaded()
         try:
             return assembly.table.find(kind, name)
+        except AmbiguousNameError:
+            raise
         except UnknownNameError as error:
-            raise type(error)(str(error) + assembly.explain_absence(kind, name)) from None
+            raise UnknownNameError(str(error) + assembly.explain_absence(kind, name)) from None
 
     def names(self, kind: str) -> tuple[str, ...]:
         """The shortest name of every item of a kind, sorted; qualified where the plain one belongs to another."""
@@ -168,7 +172,7 @@ class Registry:
             self._assembly = None  # KeyboardInterrupt, or a broken built-in: never half a registry
             raise
         for text in assembly.notes if settings.strict else assembly.faults + assembly.notes:
-            warnings.warn(text, PolydnnPluginWarning, stacklevel=5)
+            warn(text)
 
 
 def _check_name(kind: str, name: object) -> None:

@@ -5,7 +5,6 @@ before they are put into a sentence that a user might copy into a shell.
 """
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,7 +15,8 @@ from polydnn.registry.kinds import KINDS
 from polydnn.registry.loading import NAME
 from polydnn.registry.manager import Registry
 from polydnn.registry.process import default_registry
-from polydnn.registry.records import BUILT_IN, PolydnnPluginWarning
+from polydnn.registry.records import BUILT_IN
+from polydnn.registry.reporting import warn
 from polydnn.registry.table import Entry
 
 __all__ = ["Provenance", "entry_of", "provenance"]
@@ -104,7 +104,7 @@ def entry_of(wanted: Provenance, *, registry: Registry | None = None) -> Entry:
             f"{wanted} is needed, and version {now} is installed; results may differ. "
             f"For the one it was saved with: {_command(wanted, exact=True)}"
         )
-        warnings.warn(msg, PolydnnPluginWarning, stacklevel=2)
+        warn(msg)
     return entry
 
 
@@ -112,7 +112,8 @@ def _absence(wanted: Provenance, registry: Registry) -> str:
     if wanted.built_in:
         return f"{wanted} is needed, and this polydnn does not have it; it takes another version: {_command(wanted)}"
     records = [record for record in registry.records(load=True) if record.plugin.distribution == wanted.distribution]
-    broken = [f"{record.plugin} is {record.status}: {record.cause}" for record in records if record.cause]
+    out_of_use = [record for record in records if record.status in ("failed", "disabled", "incompatible")]
+    broken = [f"{record.plugin} {record.status}: {record.cause}" for record in out_of_use]
     if broken:
         return f"{wanted} is needed, and {'; '.join(broken)}"
     if records:
