@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from polydnn.arrays import numpy_backend
+from polydnn.arrays import as_host
 from polydnn.datasets.dataset import Dataset, Rows, Task
 from polydnn.datasets.split import split_rows
 from polydnn.datasets.targets import Targets, check_task, interpret_targets
@@ -85,10 +85,7 @@ def as_features(value: object, origin: str) -> Host:
 
     Booleans become uint8, extended precision becomes float64, everything else keeps its dtype.
     """
-    x = _host(value, origin)
-    if x.dtype.kind not in "biuf":
-        msg = f"{origin} must hold real numbers, found dtype {x.dtype}; encode text and objects as numbers first."
-        raise DTypeError(msg)
+    x = _without_booleans(as_host(value, origin))
     if x.ndim != 2:
         hint = f"{origin}.reshape(-1, 1)" if x.ndim < 2 else f"{origin}.reshape(len({origin}), -1)"
         msg = f"{origin} must have the shape (n, in_features), found {x.shape}; try {hint}."
@@ -105,6 +102,9 @@ def as_features(value: object, origin: str) -> Host:
 
 def _pair(x: object, y: object, x_origin: str, y_origin: str) -> tuple[Host, Host]:
     features, targets = as_features(x, x_origin), _as_targets(y, y_origin)
+    if targets.ndim not in (1, 2) or targets.shape[-1] == 0:
+        msg = f"{y_origin} must have the shape (n,) or (n, columns), found {targets.shape}."
+        raise ShapeError(msg)
     if len(features) != len(targets):
         msg = f"{x_origin} has {len(features)} rows and {y_origin} has {len(targets)}; give one target for each row."
         raise ShapeError(msg)
@@ -112,33 +112,19 @@ def _pair(x: object, y: object, x_origin: str, y_origin: str) -> tuple[Host, Hos
 
 
 def _as_targets(value: object, origin: str) -> Host:
-    y = _host(value, origin)
-    if y.ndim not in (1, 2):
-        msg = f"{origin} must have the shape (n,) or (n, columns), found {y.shape}."
-        raise ShapeError(msg)
-    if y.dtype.kind == "O" and all(isinstance(each, str) for each in y.flat):  # a column of text in a data frame
-        y = y.astype(str)
-    if y.dtype.kind not in "biufU":
-        msg = f"{origin} must hold real numbers or text, found dtype {y.dtype}."
-        raise DTypeError(msg)
-    return y
-
-
-def _host(value: object, origin: str) -> Host:
-    numpy_backend().refuse_foreign(value, origin)
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        msg = f"{origin} is a masked array with masked cells; fill them or leave out their rows."
-        raise InvalidDataError(msg)
+    """Numbers or text; a column of text in a data frame arrives as an array of objects."""
     try:
+        return _without_booleans(as_host(value, origin))
+    except DTypeError:
         array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        msg = f"{origin} is no rectangular array: {error}."
-        raise ShapeError(msg) from error
-    if array.dtype.kind == "b":
-        return array.astype(np.uint8)
-    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        return array.astype(np.float64)
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+        is_text = array.dtype.kind in "UT" or (array.size > 0 and all(isinstance(each, str) for each in array.flat))
+        if not is_text:
+            raise
+        return array.astype(str)
+
+
+def _without_booleans(array: Host) -> Host:
+    return array.astype(np.uint8) if array.dtype.kind == "b" else array
 
 
 def _test_pair(test: object, x: Host, y: Host) -> tuple[Host, Host]:

@@ -56,7 +56,8 @@ def read_npz_features(path: str | Path) -> Host:
 
 def _arrays(path: Path, layouts: tuple[tuple[str, ...], ...]) -> dict[str, Host]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 msg = f"{path} holds a single array; save x and y together: numpy.savez({path.stem!r}, x=x, y=y)."
                 raise DataFileError(msg)

@@ -54,9 +54,6 @@ def interpret_targets(raw: Host, task: Task | None, *, origin: str = "y", names:
     ('multiclass', ('ant', 'cat', 'dog'), [1, 2, 0, 2])
     """
     columns = raw[:, None] if raw.ndim == 1 else raw
-    if columns.ndim != 2 or columns.shape[1] == 0:
-        msg = f"{origin} must have the shape (n,) or (n, columns), found {raw.shape}."
-        raise ShapeError(msg)
     _check_finite(columns, origin)
     task = task or _infer(columns)
     if task == "regression":
