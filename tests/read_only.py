@@ -34,7 +34,7 @@ class ReadOnlyNumpyBackend(NumpyBackend):
         self.xp = FrozenNamespace(self.xp)
 
     def asarray(self, value: object, *, dtype: DType | None = None) -> Array:
-        return freeze(np.array(value, dtype=dtype))
+        return freeze(np.array(super().asarray(value, dtype=dtype)))
 
 
 def freeze(value: Any) -> Any:
