@@ -7,11 +7,14 @@ from polydnn.testing.checking import (
     check_metric,
     check_optimizer,
 )
+from polydnn.testing.generated import conformance_tests
+from polydnn.testing.plugin import PluginReport, check_plugin
 from polydnn.testing.report import ConformanceError, Report, Verdict
 from polydnn.testing.subject import run_checks
 
 __all__ = [
     "ConformanceError",
+    "PluginReport",
     "Report",
     "Verdict",
     "check_activation",
@@ -19,5 +22,7 @@ __all__ = [
     "check_loss",
     "check_metric",
     "check_optimizer",
+    "check_plugin",
+    "conformance_tests",
     "run_checks",
 ]

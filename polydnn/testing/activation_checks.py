@@ -9,7 +9,7 @@ from polydnn.activations.activation import Activation
 from polydnn.testing import call_checks as call
 from polydnn.testing.bench import Bench, Call, Host, draw
 from polydnn.testing.check import Check
-from polydnn.testing.differences import Slopes, require_equal, require_slope, slopes, spot
+from polydnn.testing.differences import Slopes, require_equal, require_slope, side_by_side, slopes, spot
 from polydnn.testing.finding import Finding, NotApplicable
 from polydnn.testing.identity_checks import DOCSTRING, NAME, OPTIONS
 from polydnn.types import Array, Namespace
@@ -105,22 +105,20 @@ def backward(bench: ActivationBench) -> None:
         raise NotApplicable(because="it gives no backward, only derivative")
     z = points()
     dy = draw("dy", *z.shape)
-    columns = [_contraction(bench, z, dy, unit) for unit in range(z.shape[1])]
-    numeric = Slopes(*(np.stack(side, axis=1) for side in zip(*columns, strict=True)))
+    numeric = side_by_side(_contraction(bench, z, dy, unit) for unit in range(z.shape[1]))
     rows = np.repeat(z[:, None, :], z.shape[1], axis=1)  # the whole row is what a row-wise function depends on
     require_slope("backward", "sum(dy * forward)", bench.at(BACKWARD, z), numeric, {"dz for row z": rows})
 
 
-def _contraction(bench: ActivationBench, z: Host, dy: Host, unit: int) -> tuple[Host, Host, Host]:
-    """The differences of sum_j dy_j y_j when one unit of every row moves, each (rows,): left, right, central."""
+def _contraction(bench: ActivationBench, z: Host, dy: Host, unit: int) -> Slopes:
+    """The differences of sum_j dy_j y_j when one unit of every row moves, (rows,)."""
 
     def contracted(column: Host) -> Host:
         moved = z.copy()
         moved[:, unit] = column
         return np.asarray(np.sum(dy * bench.forward(moved), axis=1))
 
-    found = slopes(contracted, z[:, unit])
-    return found.left, found.right, found.central
+    return slopes(contracted, z[:, unit])
 
 
 def nan_kept(bench: ActivationBench) -> None:
@@ -219,12 +217,13 @@ ACTIVATION_CHECKS: tuple[Check, ...] = (
         "NaN stays NaN, so that a broken run is seen",
         "xp.maximum and xp.clip keep NaN; xp.where(z > 0, ...) takes the other branch for it.",
         nan_kept,
-        SOUND,
+        (*SOUND, "one_row"),
     ),
     Check(
         "large_input",
         "no overflow and no warning for any finite input",
-        "never take exp of a positive number: use exp(-abs(z)), xp.logaddexp, or subtract the row's maximum first.",
+        "bound what grows before it is used: exp(-abs(z)) for exp(z), z minus the row's maximum in a softmax, "
+        "(1 / x) ** 2 for 1 / x**2; xp.where computes both its branches, so clip what it will not take.",
         large_input,
         SOUND,
     ),

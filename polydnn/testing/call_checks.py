@@ -26,6 +26,8 @@ __all__ = [
     "SAME_AS_NUMPY",
     "SHAPE",
     "STRIDED",
+    "require_same_alone",
+    "warned",
 ]
 
 WORKS = ("runs", "portable", "shape")
@@ -138,20 +140,19 @@ def empty(bench: Bench) -> None:
 
 
 def one_row(bench: Bench) -> None:
-    """Every row alone must give what it gives in the batch."""
     for call in bench.calls():
-        together = call.host(bench.precise)
-        rows = len(next(iter(together.values())))
-        for i in range(rows):
-            alone = Call(call.label, call.function, {k: v[i : i + 1] for k, v in call.inputs.items()}, {})
-            for label, value in alone.host(bench.precise).items():
-                require_equal(
-                    value,
-                    together[label][i : i + 1],
-                    1e-12,
-                    what=f"{label} of row {i} alone",
-                    same_as=f"the same row among {rows}",
-                )
+        require_same_alone(call, bench.precise)
+
+
+def require_same_alone(call: Call, backend: Backend) -> None:
+    """Raise Finding unless every row alone gives what it gives among the others."""
+    together = call.host(backend)
+    rows = len(next(iter(together.values())))
+    for i in range(rows):
+        alone = Call(call.label, call.function, {k: v[i : i + 1] for k, v in call.inputs.items()}, {})
+        for label, value in alone.host(backend).items():
+            what, same_as = f"{label} of row {i} alone", f"the same row among {rows}"
+            require_equal(value, together[label][i : i + 1], 1e-12, what=what, same_as=same_as)
 
 
 def same_as_numpy(bench: Bench) -> None:
@@ -175,7 +176,7 @@ def accuracy(bench: Bench) -> None:
 
 
 def fortran(value: Host, backend: Backend) -> Array:
-    turned = on_backend(value.T, backend, "float32")
+    turned = on_backend(np.ascontiguousarray(value.T), backend, "float32")
     return backend.xp.permute_dims(turned, tuple(reversed(range(value.ndim))))
 
 

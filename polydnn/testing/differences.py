@@ -1,6 +1,6 @@
 """Central differences on the host, and the worst point where two sets of numbers differ."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from polydnn.testing.bench import Host
 from polydnn.testing.finding import Finding
 
-__all__ = ["Slopes", "factor_between", "require_equal", "require_slope", "slopes", "spot"]
+__all__ = ["Slopes", "factor_between", "require_equal", "require_slope", "side_by_side", "slopes", "spot"]
 
 STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  # balances truncation and rounding of a central difference
 TOLERANCE = 1e-6  # relative, absolute below 1; central differences reach 1e-9
@@ -17,11 +17,13 @@ KINK = 1e-3  # one-sided differences further apart than this belong to a kink or
 
 @dataclass(frozen=True)
 class Slopes:
-    """One-sided and central differences of a function at the same points, all of one shape."""
+    """One-sided and central differences of a function at the same points, and how far to trust them."""
 
     left: Host
     right: Host
     central: Host
+    doubt: Host
+    """By how much twice the step changes the central difference: large where a higher derivative jumps."""
 
     def excess(self, analytic: Host) -> Host:
         """By how much the analytic numbers miss; 0 where they are within tolerance, or within the slopes of a kink."""
@@ -29,7 +31,7 @@ class Slopes:
         scale = 1.0 + np.abs(self.central)
         kink = high - low > KINK * scale
         with np.errstate(invalid="ignore"):
-            smooth = np.abs(analytic - self.central) - TOLERANCE * scale
+            smooth = np.abs(analytic - self.central) - TOLERANCE * scale - 4.0 * self.doubt
             outside = np.maximum(low - analytic, analytic - high) - KINK * scale
         missed = np.where(kink, outside, smooth)
         return np.where(np.isnan(missed), np.inf, np.maximum(missed, 0.0))
@@ -39,7 +41,15 @@ def slopes(function: Callable[[Host], Host], at: Host) -> Slopes:
     """Differences of ``function``, which maps an array to one of the same shape, every place by itself."""
     h = STEP * np.maximum(1.0, np.abs(at))
     right, here, left = function(at + h), function(at), function(at - h)
-    return Slopes((here - left) / h, (right - here) / h, (right - left) / (2.0 * h))
+    central = (right - left) / (2.0 * h)
+    doubt = np.abs((function(at + 2.0 * h) - function(at - 2.0 * h)) / (4.0 * h) - central)
+    return Slopes((here - left) / h, (right - here) / h, central, doubt)
+
+
+def side_by_side(columns: Iterable[Slopes]) -> Slopes:
+    """The slopes by each input in turn, put together on a second axis."""
+    parts = [(each.left, each.right, each.central, each.doubt) for each in columns]
+    return Slopes(*(np.stack(part, axis=1) for part in zip(*parts, strict=True)))
 
 
 def spot(at: Mapping[str, Host], index: tuple[int, ...]) -> str:
@@ -111,7 +121,7 @@ def require_equal(
     inputs = f"{spot(at, index)}; " if at else ""
     raise Finding(
         expected=f"{b[index]:.8g} ({same_as})",
-        found=f"{a[index]:.8g} from {what}{place}",
+        found=f"{a[index]:.8g} from {what}{place}{factor_between(a, b)}",
         where=f"{inputs}{_count(excess > 0)}",
         do=do,
     )

@@ -87,6 +87,17 @@ def reproducible(bench: InitializerBench) -> None:
             )
 
 
+def own_stream(bench: InitializerBench) -> None:
+    """Numbers that look random must change with the stream; constants and simple patterns need not."""
+    shape = SHAPES[-1]
+    first, other = bench.draw(shape, position=0), bench.draw(shape, position=1)
+    if np.array_equal(first, other) and np.unique(first).size > 16:
+        raise Finding(
+            expected="other numbers from another stream",
+            found=f"the same {first.size} numbers whatever the stream: every layer of this shape would start alike",
+        )
+
+
 def fresh(bench: InitializerBench) -> None:
     first = bench.draw((3, 5))
     kept = first.copy()
@@ -133,10 +144,17 @@ INITIALIZER_CHECKS: tuple[Check, ...] = (
         ("runs", "shape", "global_state"),
     ),
     Check(
+        "stream",
+        "the numbers come from the stream",
+        "draw from the stream that draw is given; a generator or a cache of one's own repeats itself.",
+        own_stream,
+        ("runs", "shape", "reproducible", "finite"),
+    ),
+    Check(
         "fresh",
         "every call returns an array of its own",
         "do not keep the array; make a new one at every call.",
         fresh,
-        ("runs", "shape", "dtype", "reproducible", "finite"),
+        ("runs", "shape", "dtype", "reproducible", "stream", "finite"),
     ),
 )

@@ -5,7 +5,7 @@ import numpy as np
 import polydnn.activations
 from polydnn.activations.activation import Activation
 from polydnn.testing.bench import Call, Host
-from polydnn.testing.differences import Slopes, require_equal, require_slope, slopes
+from polydnn.testing.differences import Slopes, require_equal, require_slope, side_by_side, slopes
 from polydnn.testing.finding import Finding, NotApplicable
 from polydnn.testing.loss_bench import LossBench
 from polydnn.testing.loss_inputs import LossInputs
@@ -17,7 +17,7 @@ ROWS, OUTPUTS = 5, 3  # different, so that a factor between value and gradient t
 
 def gradient(bench: LossBench) -> None:
     """The gradient is the derivative of value, entry by entry."""
-    for given in bench.inputs(ROWS, OUTPUTS):
+    for given in [*bench.inputs(ROWS, OUTPUTS), *bench.inputs(1, OUTPUTS)]:
         value, slope = bench.plain_calls(given)
         _require(bench, value, slope, "prediction", {"prediction": given.prediction, "target": given.target})
 
@@ -50,12 +50,7 @@ def numeric_gradient(bench: LossBench, value: Call, of: str) -> Slopes:
 
         return slopes(moved, base[:, output])
 
-    sides = [side(output) for output in range(base.shape[1])]
-    return Slopes(
-        np.stack([each.left for each in sides], axis=1),
-        np.stack([each.right for each in sides], axis=1),
-        np.stack([each.central for each in sides], axis=1),
-    )
+    return side_by_side(side(output) for output in range(base.shape[1]))
 
 
 def _require(bench: LossBench, value: Call, slope: Call, of: str, at: dict[str, Host]) -> None:

@@ -19,7 +19,7 @@ __all__ = ["METRIC_CHECKS", "MetricBench"]
 
 
 class MetricBench(Bench):
-    """A metric, with the tasks among regression, binary, multi-label, one-hot and labels that it accepts."""
+    """A metric, with those of the usual tasks whose predictions and targets it accepts."""
 
     kind = "metric"
     item: Metric
@@ -36,7 +36,7 @@ class MetricBench(Bench):
         return self._tasks
 
     def calls(self, rows: int = 6, width: int = 3) -> list[Call]:
-        return [self.call(task, *inputs(task, rows, width)) for task in self.tasks]
+        return [self.call(task, *inputs(task, rows)) for task in self.tasks]
 
     def call(self, task: str, prediction: Host, target: Host) -> Call:
         """value at these predictions and targets."""
@@ -56,7 +56,7 @@ class MetricBench(Bench):
         refusals: dict[str, Finding] = {}
         for task in TASKS:
             try:
-                each = self.call(task, *inputs(task, 6, 3))
+                each = self.call(task, *inputs(task, 6))
                 each.run(each.arrays(self.numpy, "float64"), self.numpy.xp)
             except Finding as finding:
                 refusals[task] = finding
@@ -66,32 +66,34 @@ class MetricBench(Bench):
         return [task for task in TASKS if task not in refusals]
 
 
-TASKS = ("regression", "binary", "one-hot rows", "labels")
+TASKS = ("regression", "one output", "binary", "one-hot rows", "labels")
+ROWS = 24
+WIDTH = 8  # enough for a top-5 accuracy to be wrong
 
 
-def inputs(task: str, rows: int, width: int) -> tuple[Host, Host]:
+def inputs(task: str, rows: int) -> tuple[Host, Host]:
     """Predictions and targets of a task; targets of every class, predictions neither all right nor all wrong."""
-    prediction, target = draw("prediction", rows, width), draw("target", rows, width)
+    scores, real = draw("prediction", rows, WIDTH), draw("target", rows, WIDTH)
     if task == "regression":
-        return prediction, target
+        return scores, real
+    if task == "one output":
+        return scores[:, :1], real[:, :1]
     if task == "binary":
-        return 1.0 / (1.0 + np.exp(-prediction[:, :1])), (np.arange(rows)[:, None] % 2).astype(np.float64)
-    classes = max(width, 2)
-    powers = np.exp(draw("prediction", rows, classes))
-    labels = np.arange(rows) % classes
+        return 1.0 / (1.0 + np.exp(-scores[:, :1])), (np.arange(rows)[:, None] % 2).astype(np.float64)
+    powers, labels = np.exp(scores), np.arange(rows) % WIDTH
     probabilities = powers / np.sum(powers, axis=1, keepdims=True)
-    return probabilities, labels if task == "labels" else np.eye(classes)[labels]
+    return probabilities, labels if task == "labels" else np.eye(WIDTH)[labels]
 
 
-def perfect(target: Host, width: int) -> Host:
+def perfect(target: Host) -> Host:
     """The predictions that hit the targets."""
-    return np.eye(width)[target] if target.ndim == 1 else target
+    return np.eye(WIDTH)[target] if target.ndim == 1 else target
 
 
 def row_order(bench: MetricBench) -> None:
     for task in bench.tasks:
-        prediction, target = inputs(task, 12, 3)
-        order = np.random.Generator(np.random.PCG64(0)).permutation(12)
+        prediction, target = inputs(task, ROWS)
+        order = np.random.Generator(np.random.PCG64(0)).permutation(ROWS)
         require_equal(
             np.asarray(bench.number(task, prediction[order], target[order])),
             np.asarray(bench.number(task, prediction, target)),
@@ -105,8 +107,8 @@ def direction(bench: MetricBench) -> None:
     word = "higher" if bench.item.higher_is_better else "lower"
     seen = []
     for task in bench.tasks:
-        prediction, target = inputs(task, 12, 3)
-        best, poor = bench.number(task, perfect(target, 3), target), bench.number(task, prediction, target)
+        prediction, target = inputs(task, ROWS)
+        best, poor = bench.number(task, perfect(target), target), bench.number(task, prediction, target)
         gain = best - poor if bench.item.higher_is_better else poor - best
         if gain < 0:
             raise Finding(

@@ -79,7 +79,7 @@ OPTIMIZER_CHECKS: tuple[Check, ...] = (
         "small steps on a quadratic go down",
         "the step is subtracted: parameter - learning_rate * step.",
         motion.descends,
-        (*SOUND, "learning_rate"),
+        (*SOUND, "defaults", "learning_rate"),
     ),
     Check(
         "zero_gradient",
@@ -93,7 +93,7 @@ OPTIMIZER_CHECKS: tuple[Check, ...] = (
         "NaN in the gradient shows in the parameter, so that a broken run is seen",
         "do not replace NaN; a trainer has its own guard.",
         motion.nan_kept,
-        SOUND,
+        (*SOUND, "flat_buffer"),
     ),
     call.ACCURACY,
     call.SAME_AS_NUMPY,

@@ -1,0 +1,168 @@
+"""Checks everything that one installed package offers: what ``polydnn plugins check`` prints and its tests run."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polydnn.arrays import Backend
+from polydnn.errors import unknown_name
+from polydnn.registry import Entry, PluginRecord, Registry, default_registry
+from polydnn.registry.installed import normalized
+from polydnn.registry.kinds import KINDS as EVERY_KIND
+from polydnn.registry.records import BUILT_IN
+from polydnn.testing.backends import default_backends, resolve
+from polydnn.testing.report import Report, Verdict
+from polydnn.testing.subject import KINDS, kind_of, run_checks
+
+__all__ = ["Case", "PluginReport", "cases", "check_plugin"]
+
+MADE = "made"
+PROMISE = "the factory makes an item when it is called without options"
+
+
+@dataclass(frozen=True)
+class PluginReport:
+    """The verdicts on everything a package offers.
+
+    ``problems`` are reasons why the package or some of its records cannot be used at all; ``notes`` say what was not
+    looked at. ``str`` gives the words for people, ``to_json`` the same for programs.
+    """
+
+    package: str
+    reports: tuple[Report, ...]
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the package loads and no check of any item failed."""
+        return not self.problems and all(report.passed for report in self.reports)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report in plain dictionaries, lists, strings and numbers."""
+        return {
+            "package": self.package,
+            "passed": self.passed,
+            "problems": list(self.problems),
+            "notes": list(self.notes),
+            "reports": [report.to_json() for report in self.reports],
+        }
+
+    def __str__(self) -> str:
+        failed = [report for report in self.reports if not report.passed]
+        parts = [str(report) for report in self.reports if report.passed]
+        parts += [f"\n{report}\n" for report in failed]
+        parts += [f"problem: {problem}" for problem in self.problems]
+        parts += [f"note: {note}" for note in self.notes]
+        items = {(report.kind, report.item) for report in self.reports}
+        broken = {(report.kind, report.item) for report in failed}
+        counted = f"{len(items)} item{'s' if len(items) != 1 else ''}"
+        verdict = (
+            "all pass" if self.passed else f"{len(broken)} with failed checks, {len(self.problems)} other problems"
+        )
+        return "\n".join([*parts, f"{self.package}: {counted} checked, {verdict}"]).replace("\n\n\n", "\n\n")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One item of a package on one backend."""
+
+    kind: str
+    name: str
+    backend: str
+    factory: Callable[..., Any]
+
+    def __str__(self) -> str:
+        return f"{self.kind}-{self.name}-{self.backend}"
+
+    def report(self) -> Report:
+        """Run the checks; raises BackendUnavailableError where the backend cannot be used here."""
+        place = resolve(self.backend)
+        reason = _needed_options(self.factory)
+        if reason:
+            return _unmade(self, Verdict(MADE, None, reason, 0.0, PROMISE))
+        try:
+            return run_checks(self.factory, self.kind, place)
+        except Exception as error:  # the factory is the plugin's
+            detail = f"expected  an item\nfound     {type(error).__name__}: {error}\ndo        correct the factory."
+            return _unmade(self, Verdict(MADE, False, detail, 0.0, PROMISE))
+
+
+def cases(package: str, backends: Sequence[str], *, registry: Registry | None = None) -> list[Case]:
+    """Every item of the package that there are checks for, on every backend; host-side items once.
+
+    ``package`` is the name of a distribution or of its entry point, or "polydnn" for the built-ins. Raises
+    UnknownNameError where no such plugin is installed.
+    """
+    _, entries = _find(package, registry or default_registry())
+    return [
+        Case(entry.spec.kind, entry.spec.name, backend, entry.spec.factory)
+        for entry in entries
+        if entry.spec.kind in KINDS
+        for backend in (backends if kind_of(entry.spec.kind).on_backends else ("numpy",))
+    ]
+
+
+def check_plugin(
+    package: str, *, backend: Backend | str | None = None, registry: Registry | None = None
+) -> PluginReport:
+    """Check every item that an installed package offers, and report without raising for what is wrong with it.
+
+    ``package`` is the name of a distribution or of its entry point, or "polydnn" for the built-ins; ``backend`` is
+    one backend, else NumPy and array-api-strict. Raises UnknownNameError where no such plugin is installed,
+    BackendUnavailableError for a backend that was asked for and cannot be used.
+
+    >>> report = check_plugin("polydnn", backend="numpy")
+    >>> report.passed
+    True
+    """
+    registry = registry or default_registry()
+    records, entries = _find(package, registry)
+    places, note = ([resolve(backend)], "") if backend is not None else default_backends()
+    found = cases(package, [place.name for place in places], registry=registry)
+    others = [entry for entry in entries if entry.spec.kind not in KINDS]
+    unchecked = [f"there are no checks for a {entry.spec.kind}: {entry.spec.name}" for entry in others]
+    problems = [f"{record.plugin} is {record.status}: {record.cause}" for record in records if record.status != "ok"]
+    if not entries and not problems:
+        problems = [f"{package} offers nothing: no hook implementation returned a record"]
+    notes = [note] * bool(note) + unchecked
+    return PluginReport(package, tuple(case.report() for case in found), tuple(problems), tuple(notes))
+
+
+def _find(package: str, registry: Registry) -> tuple[list[PluginRecord], list[Entry]]:
+    wanted = normalized(package)
+    records = [record for record in registry.records(load=True) if wanted in _names(record)]
+    if not records and wanted != BUILT_IN:
+        possible = {record.plugin.distribution for record in registry.records()}
+        error = unknown_name("plugin", package, [BUILT_IN, *possible])
+        raise error
+    owners = {record.plugin for record in records}
+    entries = [
+        entry
+        for kind in EVERY_KIND
+        for entry in registry.entries(kind)
+        if entry.owner in owners or (wanted == BUILT_IN and entry.owner.built_in)
+    ]
+    return records, entries
+
+
+def _names(record: PluginRecord) -> set[str]:
+    return {record.plugin.distribution, normalized(record.plugin.entry_point)}
+
+
+def _needed_options(factory: Callable[..., Any]) -> str:
+    """Why the factory cannot be called without options; empty where it can."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return ""
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in variable]
+    if not needed:
+        return ""
+    return f"it needs {', '.join(needed)}; check it in a test of your own, with options"
+
+
+def _unmade(case: Case, verdict: Verdict) -> Report:
+    return Report(case.kind, case.name, case.backend, (verdict,))
