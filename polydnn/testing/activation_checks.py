@@ -7,9 +7,10 @@ import numpy as np
 
 from polydnn.activations.activation import Activation
 from polydnn.testing import call_checks as call
+from polydnn.testing import shared_checks as shared
 from polydnn.testing.bench import Bench, Call, Host, draw
 from polydnn.testing.check import Check
-from polydnn.testing.differences import Slopes, require_equal, require_slope, side_by_side, slopes, spot
+from polydnn.testing.differences import Slopes, require_equal, require_slope, side_by_side, slopes
 from polydnn.testing.finding import Finding, NotApplicable
 from polydnn.testing.identity_checks import DOCSTRING, NAME, OPTIONS
 from polydnn.types import Array, Namespace
@@ -151,7 +152,7 @@ def _large(bench: ActivationBench, z: Host, name: str) -> None:
         wrong = np.isnan(value) | (np.isinf(value) & ~unbounded)
         if wrong.any():
             index = tuple(int(i) for i in np.argwhere(wrong)[0])
-            row = spot({"z": z}, index) if bench.item.elementwise else f"in the row z = {z[index[0]]}"
+            row = f"z = {z[index]:g}" if bench.item.elementwise else f"in the row z = {z[index[0]]}"
             raise Finding(expected=f"a finite number in {name}", found=f"{value[index]} from {label}", where=row)
     if caught and not unbounded.any():
         raise Finding(
@@ -173,17 +174,17 @@ ACTIVATION_CHECKS: tuple[Check, ...] = (
     NAME,
     DOCSTRING,
     OPTIONS,
-    call.RUNS,
-    call.PORTABLE,
-    call.SHAPE,
-    call.DEVICE,
-    call.DTYPE,
-    call.DETERMINISTIC,
-    call.INPUTS_UNCHANGED,
-    call.READ_ONLY,
-    call.STRIDED,
-    call.EMPTY,
-    call.ONE_ROW,
+    shared.RUNS,
+    shared.PORTABLE,
+    shared.SHAPE,
+    shared.DEVICE,
+    shared.DTYPE,
+    shared.DETERMINISTIC,
+    shared.INPUTS_UNCHANGED,
+    shared.READ_ONLY,
+    shared.STRIDED,
+    shared.EMPTY,
+    shared.ONE_ROW,
     Check(
         "elementwise",
         "an activation with a derivative is elementwise: every unit depends on itself alone",
@@ -227,6 +228,6 @@ ACTIVATION_CHECKS: tuple[Check, ...] = (
         large_input,
         SOUND,
     ),
-    call.ACCURACY,
-    call.SAME_AS_NUMPY,
+    shared.ACCURACY,
+    shared.SAME_AS_NUMPY,
 )

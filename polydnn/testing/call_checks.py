@@ -1,37 +1,35 @@
-"""The checks that any function of arrays must pass: where it runs, what it returns, and what it leaves alone."""
+"""What any function of arrays is asked: where it runs, what it returns, and what it leaves alone."""
 
 import warnings
 from collections.abc import Callable, Mapping
+from linecache import getline
+from pathlib import Path
 
 import numpy as np
 
 from polydnn.arrays import Backend, describe
 from polydnn.testing.bench import Bench, Call, Host, on_backend, shape_of
-from polydnn.testing.check import Check
 from polydnn.testing.differences import require_equal
 from polydnn.testing.finding import Finding, NotApplicable
 from polydnn.types import Array
 
 __all__ = [
-    "ACCURACY",
-    "DETERMINISTIC",
-    "DEVICE",
-    "DTYPE",
-    "EMPTY",
-    "INPUTS_UNCHANGED",
-    "ONE_ROW",
-    "PORTABLE",
-    "READ_ONLY",
-    "RUNS",
-    "SAME_AS_NUMPY",
-    "SHAPE",
-    "STRIDED",
+    "accuracy",
+    "deterministic",
+    "device",
+    "dtype",
+    "empty",
+    "inputs_unchanged",
+    "one_row",
+    "portable",
+    "read_only",
     "require_same_alone",
+    "runs",
+    "same_as_numpy",
+    "shape",
+    "strided",
     "warned",
 ]
-
-WORKS = ("runs", "portable", "shape")
-STEADY = (*WORKS, "deterministic", "device")
 
 
 def runs(bench: Bench) -> None:
@@ -41,7 +39,11 @@ def runs(bench: Bench) -> None:
             outputs = call.run(call.arrays(bench.numpy, "float64"), bench.numpy.xp)
         for label, value in outputs.items():
             if shape_of(value) is None:
-                raise Finding(expected=f"an array from {label}", found=f"{type(value).__name__}: {value!r}")
+                raise Finding(
+                    expected=f"an array from {label}",
+                    found=f"the {type(value).__name__} {value!r}",
+                    do="return arrays, of no axis if need be: float(...) and .tolist() wait for the device.",
+                )
         if caught:
             raise Finding(expected=f"{call.label} without a warning", found=warned(caught))
 
@@ -50,7 +52,21 @@ def portable(bench: Bench) -> None:
     if bench.backend == bench.numpy:
         raise NotApplicable(because="NumPy was looked at before")
     for call in bench.calls():
-        call.run(call.arrays(bench.backend), bench.backend.xp)
+        try:
+            call.run(call.arrays(bench.backend), bench.backend.xp)
+        except Finding as finding:
+            finding.do = next((do for sign, do in CAUSES.items() if sign in finding.found), "")
+            raise
+
+
+CAUSES = {
+    "to a NumPy array": "a NumPy function was given an array of another library; use the function of xp instead.",
+    "boolean_indexing": "do not select by a boolean mask; xp.where(condition, this, that) keeps the shape.",
+    "data_dependent_shapes": "the shape of a result must not depend on its numbers; xp.where keeps it.",
+    "device": "an array was made elsewhere; give creation functions device=polydnn.device_of(input).",
+    "has no attribute": "that name is not in the Array API standard; use functions of xp that are.",
+}
+"""What most often lies behind an error that only other libraries raise, by words in its text."""
 
 
 def shape(bench: Bench) -> None:
@@ -199,98 +215,5 @@ LAYOUTS: Mapping[str, Callable[[Host, Backend], Array]] = {
 def warned(caught: list[warnings.WarningMessage]) -> str:
     """The first of the recorded warnings, with its place."""
     first = caught[0]
-    place = f"{first.filename.rpartition('/')[2]}, line {first.lineno}"
+    place = f"{Path(first.filename).name}, line {first.lineno}: {getline(first.filename, first.lineno).strip()}"
     return f"{first.category.__name__}: {first.message} ({place})"
-
-
-RUNS = Check(
-    "runs",
-    "it works on ordinary NumPy arrays without an exception or a warning",
-    "call it with small arrays by hand; every other check waits for this one.",
-    runs,
-)
-PORTABLE = Check(
-    "portable",
-    "it works on every array library of the standard, and where NumPy cannot see the memory",
-    "it works on NumPy and not here: use functions of xp, never of numpy; only those of the Array API standard (no "
-    "out=, no assignment into arrays, no boolean masks); and give creation functions device=polydnn.device_of(input).",
-    portable,
-    ("runs",),
-)
-SHAPE = Check(
-    "shape",
-    "every result has the shape that the contract gives",
-    "keep the rows on axis 0, and reduce over the last axis only (axis=-1).",
-    shape,
-    ("runs", "portable"),
-)
-DTYPE = Check(
-    "dtype",
-    "float32 in gives float32 out, and float64 gives float64",
-    "use plain Python numbers as constants, and dtype=input.dtype in creation functions and in xp.astype.",
-    dtype,
-    (*WORKS, "device"),
-)
-DEVICE = Check(
-    "device",
-    "results are arrays of the inputs' library and device",
-    "give creation functions device=polydnn.device_of(input), and return arrays, not Python or NumPy numbers.",
-    device,
-    WORKS,
-)
-DETERMINISTIC = Check(
-    "deterministic",
-    "two calls with the same inputs give the same numbers",
-    "use no random numbers and keep nothing between calls.",
-    deterministic,
-    (*WORKS, "device"),
-)
-INPUTS_UNCHANGED = Check(
-    "inputs_unchanged",
-    "inputs are never written to",
-    "make a new array: x = x * 2, not x *= 2 and not x[...] = ....",
-    inputs_unchanged,
-    ("runs", "portable"),
-)
-READ_ONLY = Check(
-    "read_only",
-    "read-only inputs are accepted",
-    "do not write into the inputs, not even to undo it afterwards; make a new array.",
-    read_only,
-    (*WORKS, "inputs_unchanged"),
-)
-STRIDED = Check(
-    "strided",
-    "the order of the numbers in memory does not matter",
-    "use the array's axes only; do not reach for its memory, its strides or its flat order.",
-    strided,
-    (*STEADY, "inputs_unchanged"),
-)
-EMPTY = Check(
-    "empty",
-    "a batch of 0 rows gives results with 0 rows",
-    "reduce over the last axis only; a maximum or a division by the number of rows over all rows fails here.",
-    empty,
-    WORKS,
-)
-ONE_ROW = Check(
-    "one_row",
-    "a row alone gives what it gives in a batch",
-    "rows must not mix: reduce over the last axis (axis=-1), never over axis 0 or over everything.",
-    one_row,
-    STEADY,
-)
-SAME_AS_NUMPY = Check(
-    "same_as_numpy",
-    "the numbers are those that NumPy gives",
-    "look for a function whose meaning differs between the libraries, and write it with others.",
-    same_as_numpy,
-    STEADY,
-)
-ACCURACY = Check(
-    "accuracy",
-    "float32 gives the float64 numbers to three digits",
-    "rearrange the formula so that close numbers are not subtracted: xp.log1p, xp.expm1, or the maximum taken out.",
-    accuracy,
-    (*STEADY, "dtype"),
-)

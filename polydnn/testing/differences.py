@@ -90,7 +90,7 @@ def factor_between(found: Host, expected: Host) -> str:
     if ratios.size < 2 or not np.isfinite(ratios).all():
         return ""
     ratio = float(np.median(ratios))
-    if abs(ratio - 1.0) < 1e-3 or np.max(np.abs(ratios - ratio)) > 1e-4 * abs(ratio):
+    if ratio == 0.0 or abs(ratio - 1.0) < 1e-3 or np.max(np.abs(ratios - ratio)) > 1e-4 * abs(ratio):
         return ""
     if abs(ratio + 1.0) < 1e-4:
         return ": the sign is reversed everywhere"
@@ -117,15 +117,15 @@ def require_equal(
     if not (excess > 0).any():
         return
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), excess.shape))
-    place = f"[{', '.join(map(str, index))}]" if index else ""
-    inputs = f"{spot(at, index)}; " if at else ""
+    place = f"at [{', '.join(map(str, index))}]; " if index else ""
+    inputs = f"{spot(at, index)}; " if at else place
     raise Finding(
         expected=f"{b[index]:.8g} ({same_as})",
-        found=f"{a[index]:.8g} from {what}{place}{factor_between(a, b)}",
+        found=f"{a[index]:.8g} from {what}{factor_between(a, b)}",
         where=f"{inputs}{_count(excess > 0)}",
         do=do,
     )
 
 
 def _count(wrong: Host) -> str:
-    return f"the worst of {int(wrong.sum())} wrong among {wrong.size}"
+    return f"the worst of {int(wrong.sum())} wrong among {wrong.size}" if wrong.size > 1 else "the only number"

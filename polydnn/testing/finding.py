@@ -1,5 +1,6 @@
 """What a check says when it finds something: what it expected, what it found, where, and what to do."""
 
+import linecache
 from pathlib import Path
 from types import TracebackType
 
@@ -46,7 +47,7 @@ def raised(error: BaseException, call: str) -> Finding:
 
 
 def source_line(traceback: TracebackType | None) -> str:
-    """File, line and function of the last frame in the file that the kit called into."""
+    """File, line, function and text of the last frame in the file that the kit called into."""
     called: str | None = None
     found = ""
     while traceback is not None:
@@ -54,6 +55,7 @@ def source_line(traceback: TracebackType | None) -> str:
         if called is None and Path(code.co_filename).parent != HERE:
             called = code.co_filename
         if code.co_filename == called:
-            found = f"{Path(code.co_filename).name}, line {traceback.tb_lineno}, in {code.co_name}"
+            text = linecache.getline(code.co_filename, traceback.tb_lineno).strip()
+            found = f"{Path(code.co_filename).name}, line {traceback.tb_lineno}, in {code.co_name}: {text}".rstrip(": ")
         traceback = traceback.tb_next
     return found

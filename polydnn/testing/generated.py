@@ -20,8 +20,8 @@ def conformance_tests(package: str, *, backends: Sequence[str] = BACKENDS) -> Ca
         test_conformance = conformance_tests("polydnn-huber")
 
     It gives tests such as ``test_conformance[loss-huber-numpy]``. A backend whose library is not installed is skipped
-    with the reason. Raises UnknownNameError where the package is not installed, and InvalidArgumentError where it offers
-    nothing to check.
+    with the reason. Raises UnknownNameError where the package is not installed, InvalidArgumentError where it
+    offers nothing.
     """
     import pytest
 

@@ -5,6 +5,7 @@ from typing import get_args
 
 from polydnn.losses.loss import TargetKind
 from polydnn.testing import call_checks as call
+from polydnn.testing import shared_checks as shared
 from polydnn.testing.check import Check
 from polydnn.testing.finding import Finding
 from polydnn.testing.identity_checks import DOCSTRING, NAME, OPTIONS
@@ -40,17 +41,17 @@ LOSS_CHECKS: tuple[Check, ...] = (
         "set target_kind to what the formula takes as a target.",
         target_kind,
     ),
-    call.RUNS,
-    call.PORTABLE,
-    call.SHAPE,
-    call.DEVICE,
-    call.DTYPE,
-    call.DETERMINISTIC,
-    call.INPUTS_UNCHANGED,
-    call.READ_ONLY,
-    call.STRIDED,
-    call.EMPTY,
-    replace(call.ONE_ROW, run=one_row),
+    shared.RUNS,
+    shared.PORTABLE,
+    shared.SHAPE,
+    shared.DEVICE,
+    shared.DTYPE,
+    shared.DETERMINISTIC,
+    shared.INPUTS_UNCHANGED,
+    shared.READ_ONLY,
+    shared.STRIDED,
+    shared.EMPTY,
+    replace(shared.ONE_ROW, run=one_row),
     Check(
         "broadcasting",
         "shapes that merely broadcast are refused",
@@ -93,6 +94,6 @@ LOSS_CHECKS: tuple[Check, ...] = (
         certain_predictions,
         SOUND,
     ),
-    call.ACCURACY,
-    call.SAME_AS_NUMPY,
+    shared.ACCURACY,
+    shared.SAME_AS_NUMPY,
 )

@@ -33,7 +33,8 @@ def _require_right_or_refusal(bench: LossBench, given: LossInputs) -> None:
             continue
         if found.shape != wanted.shape or not np.allclose(found, wanted):
             shapes = f"prediction {given.prediction.shape}, target {flat.target.shape}"
-            what = f"{each.label} of shape {found.shape}" if found.shape != wanted.shape else "other numbers"
+            broadcast = f"other numbers: the target was broadcast to {given.prediction.shape[:1] * 2}"
+            what = f"{each.label} of shape {found.shape}" if found.shape != wanted.shape else broadcast
             raise Finding(expected=f"an error, or {each.label} of shape {wanted.shape}", found=what, where=shapes)
 
 

@@ -1,13 +1,14 @@
 """What is asked of a metric: one number for the whole set, whatever the order of the rows, and which way is better."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from polydnn.arrays import Backend
 from polydnn.metrics.metric import Metric
-from polydnn.testing import call_checks as call
+from polydnn.testing import shared_checks as shared
 from polydnn.testing.bench import Bench, Call, Host, draw
 from polydnn.testing.check import Check
 from polydnn.testing.differences import require_equal
@@ -128,15 +129,15 @@ METRIC_CHECKS: tuple[Check, ...] = (
     NAME,
     DOCSTRING,
     OPTIONS,
-    call.RUNS,
-    call.PORTABLE,
-    call.SHAPE,
-    call.DEVICE,
-    call.DTYPE,
-    call.DETERMINISTIC,
-    call.INPUTS_UNCHANGED,
-    call.READ_ONLY,
-    call.STRIDED,
+    shared.RUNS,
+    shared.PORTABLE,
+    replace(shared.SHAPE, promise="it gives one number for all rows", advice="reduce over all axes: xp.mean(error)."),
+    shared.DEVICE,
+    shared.DTYPE,
+    shared.DETERMINISTIC,
+    shared.INPUTS_UNCHANGED,
+    shared.READ_ONLY,
+    shared.STRIDED,
     Check(
         "row_order",
         "shuffling the rows of predictions and targets together changes nothing",
@@ -151,6 +152,6 @@ METRIC_CHECKS: tuple[Check, ...] = (
         direction,
         SOUND,
     ),
-    call.ACCURACY,
-    call.SAME_AS_NUMPY,
+    shared.ACCURACY,
+    shared.SAME_AS_NUMPY,
 )

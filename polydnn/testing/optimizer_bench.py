@@ -75,7 +75,7 @@ class OptimizerBench(Bench):
         except Exception as error:
             raise raised(error, "update(gradient, state, parameter)") from error
         if not isinstance(result, tuple) or len(result) != 2:
-            shown = f"{len(result)} things" if isinstance(result, tuple) else f"a {type(result).__name__}"
+            shown = f"{len(result)} things" if isinstance(result, tuple) else f"one {type(result).__name__}"
             raise Finding(expected="(parameter, state) from update", found=shown)
         return result
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from polydnn.testing import call_checks as call
 from polydnn.testing import optimizer_motion as motion
 from polydnn.testing import optimizer_state as memory
+from polydnn.testing import shared_checks as shared
 from polydnn.testing.check import Check
 from polydnn.testing.identity_checks import DOCSTRING, NAME, OPTIONS
 
@@ -23,7 +23,7 @@ OPTIMIZER_CHECKS: tuple[Check, ...] = (
         "set learning_rate and weight_decay on the Optimizer.",
         memory.defaults,
     ),
-    replace(call.RUNS, run=memory.runs),
+    replace(shared.RUNS, run=memory.runs),
     Check(
         "state",
         "the state is a mapping of names to arrays shaped like the parameter",
@@ -46,13 +46,13 @@ OPTIMIZER_CHECKS: tuple[Check, ...] = (
         memory.round_trip,
         ("runs", "state", "pure"),
     ),
-    replace(call.PORTABLE, needs=PLAIN_STATE),
-    call.SHAPE,
-    call.DEVICE,
-    call.DTYPE,
-    replace(call.INPUTS_UNCHANGED, run=memory.inputs_unchanged),
-    call.READ_ONLY,
-    call.STRIDED,
+    replace(shared.PORTABLE, needs=PLAIN_STATE),
+    shared.SHAPE,
+    shared.DEVICE,
+    shared.DTYPE,
+    replace(shared.INPUTS_UNCHANGED, run=memory.inputs_unchanged),
+    shared.READ_ONLY,
+    shared.STRIDED,
     Check(
         "flat_buffer",
         "an elementwise optimizer gives the same over one flat buffer as parameter by parameter",
@@ -95,6 +95,6 @@ OPTIMIZER_CHECKS: tuple[Check, ...] = (
         motion.nan_kept,
         (*SOUND, "flat_buffer"),
     ),
-    call.ACCURACY,
-    call.SAME_AS_NUMPY,
+    shared.ACCURACY,
+    shared.SAME_AS_NUMPY,
 )

@@ -81,6 +81,18 @@ def masked(z, *, xp):
     return y
 
 
+def slope_on_the_default_device(z, *, xp):
+    return z * xp.ones(z.shape, dtype=z.dtype)
+
+
+def beyond_the_standard(z, *, xp):
+    return xp.arctan(z)
+
+
+def arctan_derivative(z, y, *, xp):
+    return xp.cos(y) ** 2
+
+
 def ones_on_the_default_device(z, y, *, xp):
     return xp.ones(z.shape, dtype=z.dtype)
 
@@ -209,8 +221,28 @@ ACTIVATION_DEFECTS = (
     defect("backward doubles", "derivative_and_backward", item(tanh, tanh_derivative, doubled_product), "2 times the"),
     defect("backward leaves out the other units", "backward", item(softmax, None, diagonal_only), "sum(dy * forward)"),
     defect("softmax is declared elementwise", "elementwise", item(softmax, softmax_diagonal), "after unit 0 alone"),
-    defect("NumPy stands where xp should", "portable", item(numpy_tanh, tanh_derivative), "never of numpy", STRICT),
-    defect("a boolean mask is assigned to", "portable", item(masked), "no boolean masks", STRICT),
+    defect(
+        "NumPy stands where xp should",
+        "portable",
+        item(numpy_tanh, tanh_derivative),
+        "a NumPy function was given",
+        STRICT,
+    ),
+    defect("a boolean mask is assigned to", "portable", item(masked), "do not select by a boolean mask", STRICT),
+    defect(
+        "devices are mixed",
+        "portable",
+        item(slope_on_the_default_device, one),
+        "an array was made elsewhere",
+        STRICT,
+    ),
+    defect(
+        "a function is not in the standard",
+        "portable",
+        item(beyond_the_standard, arctan_derivative),
+        "not in the Array API standard",
+        STRICT,
+    ),
     defect(
         "an array is made on the default device",
         "device",

@@ -224,7 +224,7 @@ LOSS_DEFECTS = (
         item(shared_over_rows, gradient_over_rows),
         "the same row among 4",
     ),
-    defect("NumPy stands where xp should", "portable", item(numpy_mean), "never of numpy", STRICT),
+    defect("NumPy stands where xp should", "portable", item(numpy_mean), "a NumPy function was given", STRICT),
     defect(
         "the target is scaled in place",
         "inputs_unchanged",

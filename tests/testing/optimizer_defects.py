@@ -159,7 +159,7 @@ OPTIMIZER_DEFECTS = (
     defect("the state is a tuple", "state", item(tuple_state, from_tuple), "found     a tuple"),
     defect("update returns the parameter alone", "runs", item(nothing, parameter_alone), "(parameter, state)"),
     defect("the state is in the default dtype", "dtype", item(double_precision), "found     float64"),
-    defect("NumPy stands where xp should", "portable", item(update=numpy_root), "never of numpy", STRICT),
+    defect("NumPy stands where xp should", "portable", item(update=numpy_root), "a NumPy function was given", STRICT),
     defect(
         "the parameter is moved in place",
         "inputs_unchanged",

@@ -145,11 +145,11 @@ def metric(mistake, check, made, says, backend="numpy"):
 
 METRIC_DEFECTS = (
     metric("there is a number for each row", "shape", item(by_row), "found     shape (6,)"),
-    metric("a Python number is returned", "runs", item(plain_number), "float: "),
+    metric("a Python number is returned", "runs", item(plain_number), "the float "),
     metric("the number is in double precision", "dtype", item(double_number), "found     float64"),
     metric("the first row is left out", "row_order", item(neighbours), "with shuffled rows"),
     metric("the target is changed in place", "inputs_unchanged", item(target_shifted_in_place), "target after value"),
-    metric("NumPy stands where xp should", "portable", item(numpy_mean), "never of numpy", STRICT),
+    metric("NumPy stands where xp should", "portable", item(numpy_mean), "a NumPy function was given", STRICT),
     metric(
         "an error is declared better when higher", "direction", item(higher_is_better=True), "higher_is_better=True"
     ),
