@@ -156,8 +156,6 @@ def polydnn_executors() -> list[ExecutorSpec]:
 
 @hookimpl
 def polydnn_datasets() -> list[DatasetSpec]:
-    try:
-        from polydnn.datasets import builtin_datasets
-    except ImportError:
-        return []
+    from polydnn.datasets import builtin_datasets
+
     return [DatasetSpec(name, loader, summary) for name, loader, summary in builtin_datasets()]

@@ -3,6 +3,7 @@
 import importlib.metadata
 import re
 import threading
+import time
 import warnings
 
 import pytest
@@ -292,14 +293,21 @@ def test_a_plugin_may_look_up_built_ins_while_it_loads(plugin):
     assert made.make("activation", "relu_again").name == "relu_again"
 
 
-def test_threads_load_once(good):
-    made = registry(good)
-    threads = [threading.Thread(target=made.names, args=("activation",)) for _ in range(8)]
+def test_threads_load_once_and_wait_for_the_whole_registry(plugin):
+    @hookimpl
+    def polydnn_activations():
+        time.sleep(0.05)
+        return [ActivationSpec("slow", abs)]
+
+    slow = plugin("slow", polydnn_activations)
+    made = registry(slow)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(made.find("activation", "slow"))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert good.loads == 1
+    assert (slow.loads, len(found)) == (1, 4)
 
 
 def test_settings_are_read_where_none_are_given(monkeypatch, no_settings, good):
@@ -386,4 +394,6 @@ def test_every_built_in_is_listed():
     }
     assert set(made.names("schedule")) == {"constant", "step", "exponential", "cosine"}
     assert set(made.names("layer")) == {"dense", "dropout", "batch_normalization", "normalization"}
+    assert set(made.names("dataset")) >= {"digits", "breast_cancer", "california_housing", "yeast", "fashion_mnist"}
+    assert set(made.names("metric")) >= {"accuracy", "top_k_accuracy", "f1", "roc_auc", "r2", "hamming_loss"}
     assert set(made.names("backend")) == {"numpy", "cupy", "torch", "jax", "array-api-strict"}

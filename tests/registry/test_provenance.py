@@ -3,13 +3,23 @@
 import copy
 import gc
 import pickle
+from dataclasses import replace
 
 import pytest
 
 from polydnn.activations import Activation, relu
 from polydnn.errors import ModelFileError, UnknownNameError
 from polydnn.layers import Dropout
-from polydnn.registry import PluginSettings, PolydnnPluginWarning, Provenance, Registry, entry_of, provenance
+from polydnn.registry import (
+    ActivationSpec,
+    PluginSettings,
+    PolydnnPluginWarning,
+    Provenance,
+    Registry,
+    entry_of,
+    hookimpl,
+    provenance,
+)
 
 CUBE = Provenance("activation", "cube", "polydnn-cube", "1.0")
 
@@ -49,6 +59,16 @@ def test_the_item_of_a_shadowed_plugin_keeps_its_origin(plugin, activations):
     with pytest.warns(PolydnnPluginWarning, match="polydnn-imitator"):
         item = made.make("activation", "polydnn-imitator:relu")
     assert provenance("activation", item, registry=made).qualified == "polydnn-imitator:relu"
+
+
+def test_an_item_composed_of_built_in_functions_keeps_its_origin(plugin):
+    @hookimpl
+    def polydnn_activations():
+        return [ActivationSpec("relu_by_another_name", lambda: replace(relu(), name="relu_by_another_name"))]
+
+    made = registry(plugin("composed", polydnn_activations))
+    item = made.make("activation", "relu_by_another_name")
+    assert provenance("activation", item, registry=made).distribution == "polydnn-composed"
 
 
 def test_items_that_are_gone_are_forgotten(cube):
