@@ -1,9 +1,14 @@
 """The trainer as users write it: names of losses, optimizers, metrics and schedules become objects, plugins listen."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from polydnn.arrays import check_seed
+from polydnn.api.checkpoints import Checkpointer, read_newest, trainer_arguments, write_snapshot
+from polydnn.api.description import Custom
+from polydnn.api.network import network_of
+from polydnn.arrays import Backend, check_seed
 from polydnn.execution import Candidate
 from polydnn.losses.loss import Loss
 from polydnn.metrics.metric import Metric
@@ -19,6 +24,8 @@ from polydnn.registry.lookup import Wanted
 from polydnn.training import Callback, History
 from polydnn.training import Trainer as TrainerCore
 from polydnn.training.settings import BatchSize
+from polydnn.training.snapshot import restore
+from polydnn.training.weights import ClassWeight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +37,10 @@ class Trainer(TrainerCore):
     """Trains a network by gradient descent on batches.
 
     ``loss`` is a name, a (name, options) pair or a Loss; ``optimizer``, ``schedule`` and each of ``metrics`` likewise.
-    ``learning_rate`` defaults to the optimizer's own. ``batch_size`` is a number of rows, or "full" for batch
-    gradient descent. ``l1``, ``l2`` and decoupled ``weight_decay`` reach weights, not biases; ``clip_value`` bounds every element
-    of the gradients, ``clip_norm`` their norm together. ``seed`` (by default the network's) fixes the order of the rows
-    and the dropout masks. ``execution`` is "auto", "reference" or an executor's name.
+    ``learning_rate`` defaults to the optimizer's own. ``batch_size`` is a number of rows, or "full" for batch gradient
+    descent. ``l1``, ``l2`` and decoupled ``weight_decay`` reach weights, not biases; ``clip_value`` bounds every
+    element of the gradients, ``clip_norm`` their norm together. ``seed`` (by default the network's) fixes the order of
+    the rows and the dropout masks. ``execution`` is "auto", "reference" or an executor's name.
 
     Raises InvalidArgumentError naming the argument, and UnknownNameError with the names there are.
 
@@ -86,6 +93,94 @@ class Trainer(TrainerCore):
         listeners = _PluginEvents.for_installed()
         if listeners is not None:
             self.callbacks = (*self.callbacks, listeners)
+
+    def fit(
+        self,
+        x: object,
+        y: object,
+        *,
+        epochs: int,
+        validation_data: tuple[object, object] | None = None,
+        validation_fraction: float | None = None,
+        sample_weight: object | None = None,
+        class_weight: ClassWeight | None = None,
+        checkpoints: str | Path | None = None,
+        checkpoint_every: int | None = None,
+        keep: int = 3,
+        on_storage_failure: Literal["stop", "continue"] = "stop",
+    ) -> History:
+        """Train for ``epochs`` passes over x (n, in_features) and y, and return the history of all fits so far.
+
+        y is (n,) integer labels or one-hot rows for a loss on classes and (n, outputs) otherwise. Rows for validation
+        are given, or ``validation_fraction`` of the rows is set aside. Weights of examples (``sample_weight``, (n,))
+        and of classes make the cost a weighted mean. A second call goes on from where the first ended.
+
+        With ``checkpoints``, a folder, the whole state is written there every ``checkpoint_every`` steps (every epoch
+        unless given); the last ``keep`` and the best are kept. ``Trainer.resume`` goes on from them.
+
+        Raises InvalidArgumentError and InvalidDataError (ShapeError, DTypeError) naming the argument, StorageError
+        where a checkpoint cannot be written (unless ``on_storage_failure="continue"``), and DivergenceError where the
+        loss stops being finite; the network then keeps the arrays of the epoch before.
+        """
+        arguments: dict[str, Any] = {
+            "epochs": epochs,
+            "validation_data": validation_data,
+            "validation_fraction": validation_fraction,
+            "sample_weight": sample_weight,
+            "class_weight": class_weight,
+        }
+        if checkpoints is None:
+            return super().fit(x, y, **arguments)
+        writer = Checkpointer(checkpoints, every=checkpoint_every, keep=keep, on_failure=on_storage_failure)
+        writer.best = self._best_so_far()
+        callbacks = self.callbacks
+        self.callbacks = (*callbacks, writer)
+        try:
+            return super().fit(x, y, **arguments)
+        finally:
+            self.callbacks = callbacks
+            writer.close()
+
+    def _best_so_far(self) -> float:
+        """The lowest loss the history knows, of the validation rows where there are any."""
+        column = "val_loss" if "val_loss" in self.history else "loss"
+        return min(self.history[column], default=math.inf) if len(self.history) else math.inf
+
+    def save_checkpoint(self, path: str | Path) -> Path:
+        """Write the whole state of the fit to one file, atomically, and return its path.
+
+        Parameters, optimizer state, place in the epoch, history, the state of the callbacks, and how network and
+        trainer were made. Raises CheckpointError before the first fit, StorageError where the disk refuses.
+        """
+        return write_snapshot(self, path)
+
+    @classmethod
+    def resume(
+        cls,
+        path: str | Path,
+        *,
+        backend: str | Backend | None = None,
+        callbacks: Sequence[Callback] = (),
+        custom: Custom | None = None,
+    ) -> "Trainer":
+        """The trainer of a checkpoint file, or of the newest readable checkpoint in a folder.
+
+        Call ``fit`` with the same rows, weights, validation rows and epochs: it goes on at the very step, and on NumPy
+        to the very bits of the run that was never stopped. Callbacks with a state of their own, early stopping among
+        them, are given again and take their state back. Raises CheckpointError for a damaged file, other rows, other
+        epochs or other callbacks; UnknownNameError that says what to install where a plugin is missing.
+        """
+        _, described, snapshot = read_newest(path)
+        given = custom or {}
+        first = {
+            name.removeprefix("network/"): array
+            for name, array in snapshot.arrays.items()
+            if name.startswith("network/")
+        }
+        network = network_of(described["network"], described["components"], given, backend, first)
+        trainer = cls(network, callbacks=callbacks, **trainer_arguments(described, given))
+        restore(trainer, snapshot)
+        return trainer
 
 
 class _PluginEvents(Callback):

@@ -17,6 +17,8 @@ class Callback:
 
     ``on_step_end`` is handed the step's loss as a 0-d array on the device: reading it there waits for the device.
     Setting ``trainer.stop_requested = True`` ends the fit after the step (from ``on_step_end``) or the epoch.
+    Setting ``trainer.interrupted`` to a text, from a signal handler say, does so too but for good: the fit counts as
+    broken off, ``on_fit_end`` is not called, and a checkpoint taken then goes on where it stopped.
     """
 
     def on_fit_start(self, trainer: "Trainer") -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from polydnn.errors import CheckpointError
 from polydnn.execution.plan import OptimizerState
 from polydnn.training.batches import Rows
+from polydnn.training.callbacks import Callback
 from polydnn.training.history import History
 from polydnn.training.progress import Progress
 
@@ -46,7 +47,7 @@ def take_snapshot(trainer: "Trainer") -> Snapshot:
     columns = trainer.history.columns
     arrays |= {f"history/{name}": np.asarray(_column(trainer.history, name)) for name in columns}
     callbacks = []
-    for index, callback in enumerate(trainer.callbacks):
+    for index, callback in enumerate(_with_state(trainer)):
         values, kept = callback.state()
         callbacks.append({"type": type(callback).__name__, "values": values})
         arrays |= {f"callback/{index}/{name}": to_numpy(array) for name, array in kept.items()}
@@ -122,13 +123,19 @@ def _history(columns: list[str], arrays: Mapping[str, np.ndarray[Any, Any]]) -> 
 
 
 def _restore_callbacks(trainer: "Trainer", kept: list[dict[str, Any]], arrays: Mapping[str, Any]) -> None:
-    found = [type(callback).__name__ for callback in trainer.callbacks]
+    with_state = _with_state(trainer)
+    found = [type(callback).__name__ for callback in with_state]
     wanted = [each["type"] for each in kept]
     if found != wanted:
         msg = f"the checkpoint was taken with the callbacks {wanted}, the trainer has {found}; give the same ones."
         raise CheckpointError(msg)
-    for index, (callback, each) in enumerate(zip(trainer.callbacks, kept, strict=True)):
+    for index, (callback, each) in enumerate(zip(with_state, kept, strict=True)):
         callback.restore(each["values"], _below(arrays, f"callback/{index}/"))
+
+
+def _with_state(trainer: "Trainer") -> list[Callback]:
+    """The callbacks that have something to remember; progress bars and listeners come and go."""
+    return [callback for callback in trainer.callbacks if type(callback).state is not Callback.state]
 
 
 def _below(arrays: Mapping[str, Any], start: str) -> dict[str, Any]:

@@ -43,13 +43,13 @@ logger = logging.getLogger("polydnn")
 class Trainer:
     """Trains a network by gradient descent on batches.
 
-    ``batch_size`` is "full" for batch, 1 for stochastic and anything between for mini-batch gradient descent. Rows
-    are shuffled before every epoch; an epoch is ceil(n / batch_size) steps, the last of which may be of fewer rows.
-    ``learning_rate`` defaults to the optimizer's own and is multiplied by the ``schedule``. ``l1``, ``l2`` and decoupled
-    ``weight_decay`` reach weights, not biases; ``clip_value`` and ``clip_norm`` bound the gradients.
-    ``check_every`` says how often the loss is looked at for NaN and infinity: every so many steps; None means each
-    step where that costs nothing (the host) and once an epoch elsewhere. ``execution`` is "auto", "reference" or the name
-    of one of the ``executors``.
+    ``batch_size`` is "full" for batch, 1 for stochastic and anything between for mini-batch gradient descent. Rows are
+    shuffled before every epoch; an epoch is ceil(n / batch_size) steps, the last of which may be of fewer rows.
+    ``learning_rate`` defaults to the optimizer's own and is multiplied by the ``schedule``. ``l1``, ``l2`` and
+    decoupled ``weight_decay`` reach weights, not biases; ``clip_value`` and ``clip_norm`` bound the gradients.
+    ``check_every`` says how often the loss is looked at for NaN and infinity: every so many steps; None means each step
+    where that costs nothing (the host) and once an epoch elsewhere. ``execution`` is "auto", "reference" or the name of
+    one of the ``executors``.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class Trainer:
         self.progress: Progress | None = None
         self.choice: Choice | None = None
         self.stop_requested = False
+        self.interrupted: str | None = None
         self._fingerprint: str | None = None
         self._data: tuple[Rows, Rows | None] | None = None
         self._optimizer_state: OptimizerState | None = None
@@ -126,8 +127,9 @@ class Trainer:
         for callback in self._overriding("on_fit_start"):
             callback.on_fit_start(self)
         self._run(rows, validation, progress)
-        for callback in self._overriding("on_fit_end"):
-            callback.on_fit_end(self, self.history)
+        if not self.interrupted:
+            for callback in self._overriding("on_fit_end"):
+                callback.on_fit_end(self, self.history)
         return self.history
 
     def evaluate(self, x: object, y: object) -> dict[str, float]:
@@ -273,7 +275,7 @@ class Trainer:
     def _run(self, rows: Rows, validation: Rows | None, progress: Progress) -> None:
         if self.choice is None:
             self.choice = self._choose(rows, progress)
-        while progress.epoch < progress.end_epoch and not self.stop_requested:
+        while progress.epoch < progress.end_epoch and not (self.stop_requested or self.interrupted):
             started = time.perf_counter()
             finished = self._run_epoch(rows, progress)
             self.network.backend.synchronize()
@@ -291,8 +293,8 @@ class Trainer:
 
     def _choose(self, rows: Rows, progress: Progress) -> Choice:
         n = self._rows_per_batch(len(rows))
-        batches = epoch_batches(rows, n, self.seed, progress.epoch, self.network.backend, first=progress.batch)
-        batch = next(batches)
+        place = min(progress.batch, progress.steps_per_epoch - 1)  # a snapshot may stand after an epoch's last step
+        batch = next(epoch_batches(rows, n, self.seed, progress.epoch, self.network.backend, first=place))
         first = FirstBatch(
             self.network.arrays,
             self.optimizer_state,
@@ -333,7 +335,7 @@ class Trainer:
                 self._adopt(parameters, state)
                 for watcher in watchers:
                     watcher.on_step_end(self, loss)
-                if self.stop_requested and progress.batch < progress.steps_per_epoch:
+                if (self.stop_requested or self.interrupted) and progress.batch < progress.steps_per_epoch:
                     return False
         self._check_finite(float(progress.loss_sum), progress)
         self._adopt(parameters, state)
