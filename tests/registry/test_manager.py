@@ -293,6 +293,17 @@ def test_a_plugin_may_look_up_built_ins_while_it_loads(plugin):
     assert made.make("activation", "relu_again").name == "relu_again"
 
 
+def test_in_strict_mode_a_look_up_while_loading_is_not_blamed_for_others(broken, plugin):
+    @hookimpl
+    def polydnn_activations():
+        return [ActivationSpec(made.find("activation", "relu").spec.name + "_again", abs)]
+
+    made = registry(broken, plugin("nested", polydnn_activations), strict=True)
+    with pytest.raises(PluginLoadError, match=r"polydnn-broken") as caught:
+        made.find("activation", "relu")
+    assert "polydnn-nested" not in str(caught.value)
+
+
 def test_threads_load_once_and_wait_for_the_whole_registry(plugin):
     @hookimpl
     def polydnn_activations():
