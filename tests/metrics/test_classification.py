@@ -40,10 +40,10 @@ def multiclass(seed: int, n: int = 40, classes: int = 5) -> tuple[np.ndarray, np
 
 
 def multilabel(seed: int, n: int = 40, labels: int = 5) -> tuple[np.ndarray, np.ndarray]:
-    """The last label is never there and the one before never predicted."""
+    """The last label is neither there nor predicted, and the one before never predicted."""
     random = np.random.default_rng(seed)
     prediction, target = random.random((n, labels)), random.integers(0, 2, (n, labels))
-    prediction[:, -2], target[:, -1] = 0.1, 0
+    prediction[:, -2:], target[:, -1] = 0.1, 0
     return prediction, target
 
 

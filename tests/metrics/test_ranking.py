@@ -22,7 +22,7 @@ def run(backend: Backend, metric: Metric, prediction: Any, target: Any, dtype: s
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 9])
 def test_top_k_is_scikit_learns(backend: Backend, k: int) -> None:
     random = np.random.default_rng(k)
-    scores, target = random.random((40, 5)), random.integers(0, 5, 40)
+    scores, target = random.normal(size=(40, 5)), random.integers(0, 5, 40)
     kept = min(k, 4)  # scikit-learn warns where k reaches the number of classes, and everything is right
     wanted = 1.0 if k > 4 else skm.top_k_accuracy_score(target, scores, k=kept, labels=range(5))
     for form in (target, target[:, None], np.eye(5)[target]):
