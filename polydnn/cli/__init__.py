@@ -1,0 +1,5 @@
+"""The command line: one file a command, each of which parses, calls and prints."""
+
+from polydnn.cli.program import main
+
+__all__ = ["main"]

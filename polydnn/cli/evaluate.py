@@ -1,0 +1,112 @@
+"""``polydnn evaluate``: loss and metrics of a trained model on a data set."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from polydnn.cli.data import as_model_expects, load_data, rows_of
+from polydnn.cli.experiment import DEFAULT_METRICS, default_loss
+from polydnn.cli.item_text import Item, item_from_text
+from polydnn.cli.model import TrainedModel, open_model
+from polydnn.cli.option_types import ItemType, Number
+from polydnn.cli.output import figure, only_results_on_stdout, print_json
+from polydnn.datasets import Task
+
+if TYPE_CHECKING:
+    from polydnn.datasets import Dataset
+
+__all__ = ["evaluate"]
+
+DATA_KEYS = ("target", "task", "test_fraction", "folder")
+
+
+@click.command()
+@click.argument("model")
+@click.option("--dataset", metavar="NAME|FILE", help="What to measure on; the data it was trained on unless given.")
+@click.option("--split", type=click.Choice(["train", "test", "all"]), default="test", show_default=True, help="Which rows.")
+@click.option("--target", metavar="COLUMN", multiple=True, help="Target column of a .csv file; the model's unless given.")
+@click.option("--task", type=click.Choice(get_args(Task)), help="What a file's targets are; the model's task unless given.")
+@click.option("--test-fraction", metavar="SHARE", type=Number("a number between 0 and 1", low=0, high=1, open=True),
+              help="The share of a file's rows that is for the test.")  # fmt: skip
+@click.option("--folder", metavar="DIR", help="Where a data set's files lie.")
+@click.option("--loss", metavar="ITEM", type=ItemType(), help="The loss it was trained with unless given.")
+@click.option("--metric", metavar="ITEM", type=ItemType(), multiple=True, help="Can be repeated.")
+@click.option("--backend", metavar="NAME", help="The array library; POLYDNN_BACKEND, else numpy, unless given.")
+@click.option("--json", "json", is_flag=True, help="Print one JSON object on standard output.")
+def evaluate(
+    model: str,
+    dataset: str | None,
+    split: str,
+    loss: Item | None,
+    metric: Sequence[Item],
+    backend: str | None,
+    json: bool,
+    **about_data: Any,
+) -> None:
+    """Measure a trained model on a data set.
+
+    MODEL is a .safetensors file or the folder of a run. In the folder of a run the data set, the loss and the metrics
+    are those of its training, unless they are given.
+    """
+    with only_results_on_stdout():
+        trained = open_model(model, backend)
+        data = _data(trained, dataset, about_data)
+        report = _measure(trained, data, split, loss, metric)
+    print_json(report) if json else click.echo(_summary(report))
+
+
+def _data(trained: TrainedModel, name: str | None, given: Mapping[str, Any]) -> "Dataset":
+    network = trained.network
+    if name is None and "dataset" not in trained.experiment:
+        msg = f"say what to measure on with --dataset; no experiment.toml lies beside {trained.path}."
+        raise click.UsageError(msg)
+    chosen = {key: given[key] or (trained.experiment.get(key) if name is None else None) for key in DATA_KEYS}
+    name = name or str(trained.experiment["dataset"])
+    if name.lower().endswith((".csv", ".csv.gz")):
+        chosen["target"] = chosen["target"] or network.targets
+    if name.lower().endswith((".csv", ".csv.gz", ".npz")):
+        chosen["task"] = chosen["task"] or network.task
+    chosen["target"] = tuple(chosen["target"] or ())
+    return as_model_expects(load_data(name, **chosen), network)
+
+
+def _measure(
+    trained: TrainedModel, data: "Dataset", split: str, loss: Item | None, metrics: Sequence[Item]
+) -> dict[str, Any]:
+    from polydnn import Trainer
+
+    network = trained.network
+    trainer = Trainer(
+        network,
+        loss=loss or _kept_loss(trained) or default_loss(network.task),
+        metrics=metrics or _kept_metrics(trained) or DEFAULT_METRICS[network.task],
+    )
+    rows = rows_of(data, split)
+    measured = trainer.evaluate(rows.x, rows.y)
+    return {
+        "model": str(trained.path),
+        "dataset": data.name,
+        "task": network.task,
+        "split": split,
+        "rows": len(rows),
+        "backend": network.backend.name,
+        "device": network.backend.device_name(),
+        "loss": measured["loss"],
+        "metrics": {name: value for name, value in measured.items() if name != "loss"},
+    }
+
+
+def _kept_loss(trained: TrainedModel) -> Item | None:
+    text = trained.experiment.get("loss")
+    return item_from_text(text) if isinstance(text, str) else None
+
+
+def _kept_metrics(trained: TrainedModel) -> tuple[Item, ...]:
+    return tuple(item_from_text(text) for text in trained.experiment.get("metric", ()) if isinstance(text, str))
+
+
+def _summary(report: Mapping[str, Any]) -> str:
+    kind = {"train": "training", "test": "test", "all": "training and test"}[report["split"]]
+    metrics = "  ".join(f"{name} {figure(value)}" for name, value in report["metrics"].items())
+    return f"{report['dataset']}, {report['rows']:,} {kind} rows: loss {figure(report['loss'])}  {metrics}"
