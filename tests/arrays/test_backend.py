@@ -37,7 +37,10 @@ def test_arrays_go_there_and_back(backend: Backend) -> None:
 def test_only_numpy_shares_memory_with_the_caller(backend: Backend) -> None:
     if backend.library == "numpy":
         pytest.skip("on NumPy the caller's own array may be used")
-    host = np.arange(4096.0)
+    memory = np.zeros(4096 * 8 + 64, dtype=np.uint8)
+    start = -memory.ctypes.data % 64  # libraries go on using memory that is aligned as they like it
+    host = memory[start : start + 4096 * 8].view(np.float64)
+    host[:] = np.arange(4096.0)
     array = backend.asarray(host)
     host[:] = -1.0
     assert float(backend.to_numpy(array)[5]) == 5.0

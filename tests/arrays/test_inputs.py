@@ -205,6 +205,33 @@ def test_a_list_of_device_arrays_is_refused() -> None:
         as_host([strict_backend().asarray(1.0)], "x")
 
 
+class Column:
+    """An array of a library nobody knows, in the memory of a device; 1 is DLPack's number for main memory."""
+
+    def __init__(self, device_type: int) -> None:
+        self.device_type = device_type
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        if self.device_type < 0:
+            raise RuntimeError
+        return self.device_type, 0
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return VALUES
+
+
+def test_a_column_in_main_memory_is_read() -> None:
+    np.testing.assert_array_equal(as_input(numpy_backend(), Column(1), "x"), VALUES)
+
+
+@pytest.mark.parametrize("device_type", [2, -1])
+def test_a_column_in_other_memory_is_refused_though_numpy_would_copy_it(device_type: int) -> None:
+    with pytest.raises(MixedBackendsError, match=r"x is a .*Column, but the backend is 'numpy'; .*numpy.asarray\(x\)"):
+        as_input(numpy_backend(), Column(device_type), "x")
+    with pytest.raises(MixedBackendsError, match=r"x is a .*Column, and host data is needed here"):
+        as_host(Column(device_type), "x")
+
+
 def test_host_data_shares_memory_where_it_can() -> None:
     assert np.shares_memory(as_host(VALUES, "x"), VALUES)
 
