@@ -171,13 +171,24 @@ class CheckpointFolder:
         return self.path / f"step-{step:08d}.safetensors"
 
     def _refuse_later(self, step: int) -> None:
-        later = [number for number in self.steps() if number > step and number not in self._damaged]
-        if later:
-            msg = (
-                f"'{self.path}' holds a checkpoint of step {later[-1]}, so step {step} cannot be written there. "
-                f"Resume from it, choose another folder, or delete the later ones with discard_after({step})."
-            )
-            raise CheckpointError(msg)
+        for later in self.steps():
+            if later > step and not self._is_damaged(later):
+                msg = (
+                    f"'{self.path}' holds a checkpoint of step {later}, so step {step} cannot be written there. "
+                    f"Resume from it, choose another folder, or delete the later ones with discard_after({step})."
+                )
+                raise CheckpointError(msg)
+
+    def _is_damaged(self, step: int) -> bool:
+        """Whether a checkpoint is known to be damaged, or proves to be (``latest`` may have been asked elsewhere)."""
+        if step not in self._damaged:
+            try:
+                _read(self._path(step))
+            except NewerFormat:
+                return False
+            except Refusal:
+                self._damaged.add(step)
+        return step in self._damaged
 
     def _delete_old(self, written: int) -> None:
         self._damaged.discard(written)

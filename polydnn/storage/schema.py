@@ -3,8 +3,10 @@
 A model's description:
 
     {"format": 1, "polydnn": "0.1.0", "kind": "model",
-     "network": {"in_features": 4, "dtype": "float32", "task": "multiclass", "classes": ["setosa", ...],
-                 "layers": [{"type": "dense", "options": {"units": 3, "activation": "softmax"}}, ...]},
+     "network": {"in_features": 4, "dtype": "float32",
+                 "layers": [{"type": "dense", "options": {"units": 3, "activation": "softmax"}}, ...],
+                 "task": "multiclass", "classes": ["setosa", ...], "features": ["sepal length", ...], "targets": [],
+                 "seed": 0, "normalized": true, "target_normalization": null},     these may be left out
      "components": [{"kind": "activation", "name": "snake", "distribution": "polydnn-snake", "version": "0.1.0"}]}
 
 A checkpoint's has "kind": "checkpoint", and "step" and "run" in the place of "network" and "components"; "run" is a

@@ -139,6 +139,15 @@ def test_a_damaged_newest_falls_back_with_a_warning_and_goes_at_the_next_write(f
     assert latest[1]["step"] == 30
 
 
+def test_a_damaged_newest_does_not_stop_a_run_that_another_folder_object_resumed(folder: CheckpointFolder) -> None:
+    fill(folder, 10, 20, 30)
+    damage(folder.path / "step-00000030.safetensors")
+    folder.close()
+    with CheckpointFolder(folder.path, keep=3) as again:
+        fill(again, 25)
+        assert again.steps() == [10, 20, 25]
+
+
 def test_where_two_are_damaged_the_third_is_used(folder: CheckpointFolder) -> None:
     fill(folder, 10, 20, 30)
     (folder.path / "step-00000030.safetensors").write_bytes(b"")
@@ -171,6 +180,8 @@ def test_a_checkpoint_of_a_later_version_is_no_damage(folder: CheckpointFolder, 
     (folder.path / "step-00000020.safetensors").write_bytes(newer)
     with pytest.raises(CheckpointError, match=r"step-00000020\.safetensors' .* format version 2, .*Upgrade polydnn\."):
         folder.latest()
+    with pytest.raises(CheckpointError, match="a checkpoint of step 20, so step 15 cannot"):
+        fill(folder, 15)
 
 
 def test_a_damaged_best_is_told(folder: CheckpointFolder) -> None:
@@ -182,7 +193,7 @@ def test_a_damaged_best_is_told(folder: CheckpointFolder) -> None:
 
 def test_a_run_that_begins_anew_does_not_delete_a_longer_one(folder: CheckpointFolder) -> None:
     fill(folder, 10, 20, 30)
-    with pytest.raises(CheckpointError, match=r"a checkpoint of step 30, so step 5 cannot .* discard_after\(5\)"):
+    with pytest.raises(CheckpointError, match=r"a checkpoint of step 10, so step 5 cannot .* discard_after\(5\)"):
         fill(folder, 5)
     assert folder.steps() == [10, 20, 30]
     assert [path.name for path in folder.discard_after(10)] == [f"step-000000{step}.safetensors" for step in (20, 30)]

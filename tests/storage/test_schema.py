@@ -16,6 +16,11 @@ FULL = model_description(
         "dtype": "float64",
         "task": "multiclass",
         "classes": ["setosa", 1, 2.5, True],
+        "features": ["sepal length"],
+        "targets": ["species"],
+        "seed": 2**64 - 1,
+        "normalized": False,
+        "target_normalization": {"kind": "standard"},
         "layers": [
             {"type": "dense", "options": {"units": 3, "activation": {"name": "elu", "options": {"alpha": 0.1}}}},
             {"type": "polydnn-noise:noise", "options": {}},
@@ -48,7 +53,7 @@ def test_a_full_description_comes_back_equal(tmp_path: Path) -> None:
     assert FULL["format"] == FORMAT == 1
 
 
-def test_task_and_classes_may_be_left_out(tmp_path: Path) -> None:
+def test_all_but_the_architecture_may_be_left_out(tmp_path: Path) -> None:
     description = model_description({"in_features": 1, "dtype": "float32", "layers": []}, [])
     write_model(tmp_path / "m", description, {})
     assert read_model(tmp_path / "m")[0] == description
@@ -70,6 +75,13 @@ FAULTS = {
     "features as float": (changed("network.in_features", 4.0), r"network\.in_features is 4\.0; expected is an integer"),
     "dtype": (changed("network.dtype", "object"), r"dtype is 'object'; expected is one of float16, float32, float64"),
     "task": (changed("network.task", "ranking"), r"task is 'ranking'; expected is one of None, binary, multiclass"),
+    "feature is null": (
+        changed("network.features", [None]),
+        r"features\[0\] is None; expected is a string or a number",
+    ),
+    "seed below zero": (changed("network.seed", -1), r"network\.seed is -1; expected is an integer from 0 on"),
+    "normalized as number": (changed("network.normalized", 1), r"normalized is 1; expected is one of True, False"),
+    "target as text": (changed("network.target_normalization", "min-max"), r"is 'min-max'; expected is an object"),
     "class is a list": (changed("network.classes", [[]]), r"classes\[0\] is \[\]; expected is a string or a number"),
     "layers is text": (changed("network.layers", "dense"), r"network\.layers is 'dense'; expected is a list"),
     "layer type": (changed("network.layers.0.type", ""), r"layers\[0\]\.type is ''; expected is a name of 1 to 200"),
