@@ -13,8 +13,11 @@ from polydnn.types import Array, DType
 __all__ = ["NumpyBackend", "numpy_backend"]
 
 
+_reduce: Any = np.add.reduce  # NumPy's stubs have no overload for arguments that are passed on
+
+
 def _sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    return _reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
 def _direct_namespace() -> ModuleType:

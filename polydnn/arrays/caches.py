@@ -1,7 +1,6 @@
 """The caches of this computer's processor, as the operating system tells them."""
 
 import os
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -130,6 +129,8 @@ def _from_sysctl() -> list[Cache]:
 
 
 def _sysctl(key: str) -> int:
+    import subprocess  # needed on macOS alone; "import polydnn" need not wait for it
+
     try:
         done = subprocess.run(["sysctl", "-n", key], capture_output=True, text=True, timeout=5, check=False)
         return int(done.stdout)

@@ -95,7 +95,7 @@ def test_macos_is_asked_by_sysctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def run(command: list[str], **options: Any) -> Any:
         return subprocess.CompletedProcess(command, 0, answers.get(command[-1], ""), "")
 
-    monkeypatch.setattr(caches.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(caches.sys, "platform", "darwin")
     assert cpu_caches(tmp_path) == {"L1d": 131072, "L2": 4194304}
     assert {cache.line_bytes for cache in read_caches(tmp_path)} == {128}
@@ -105,6 +105,6 @@ def test_a_system_without_sysctl_knows_nothing(tmp_path: Path, monkeypatch: pyte
     def missing(*args: Any, **options: Any) -> Any:
         raise FileNotFoundError
 
-    monkeypatch.setattr(caches.subprocess, "run", missing)
+    monkeypatch.setattr(subprocess, "run", missing)
     monkeypatch.setattr(caches.sys, "platform", "darwin")
     assert cpu_caches(tmp_path) == {}
