@@ -26,9 +26,9 @@ def broadcasting(bench: LossBench) -> None:
 def _require_right_or_refusal(bench: LossBench, given: LossInputs) -> None:
     flat = LossInputs(given.prediction, given.target[:, 0], given.z)
     for right, each in zip(bench.plain_calls(given), bench.plain_calls(flat), strict=True):
-        wanted = right.host(bench.precise)[right.label]
+        wanted = right.host(bench.numpy)[right.label]
         try:
-            found = each.host(bench.precise)[each.label]
+            found = each.host(bench.numpy)[each.label]
         except Finding:
             continue
         if found.shape != wanted.shape or not np.allclose(found, wanted):
@@ -41,7 +41,7 @@ def _require_right_or_refusal(bench: LossBench, given: LossInputs) -> None:
 def _require_refusal(bench: LossBench, prediction: Host, target: Host) -> None:
     for each in bench.plain_calls(LossInputs(prediction, target, prediction)):
         try:
-            found = each.host(bench.precise)[each.label]
+            found = each.host(bench.numpy)[each.label]
         except Finding:
             continue
         shapes = f"prediction {prediction.shape}, target {target.shape}"
@@ -89,7 +89,7 @@ def _require_single_nan(bench: LossBench, given: LossInputs) -> None:
 def large_input(bench: LossBench) -> None:
     """Finite and without a warning up to 1e30 in float32 and 1e300 in float64, unless the true number is larger."""
     kind = bench.item.target_kind
-    for dtype in ("float32", "float64") if bench.precise is bench.backend else ("float32",):
+    for dtype in ("float32", "float64") if bench.backend == bench.numpy else ("float32",):
         if bench.prediction_range is None:
             for given in large_inputs(kind, dtype):
                 _require_finite(bench, bench.plain_calls(given), given.prediction, given.target, dtype)

@@ -33,7 +33,7 @@ def logits_forms(bench: LossBench) -> None:
             y = np.asarray(activation.forward(given.z, xp=bench.numpy.xp))
             after = bench.plain_calls(LossInputs(y, given.target, given.z, given.words))[0]
             at = {"z": given.z, "target": given.target}
-            together, apart = value.host(bench.precise)[value.label], after.host(bench.precise)[after.label]
+            together, apart = value.host(bench.numpy)[value.label], after.host(bench.numpy)[after.label]
             require_equal(together, apart, 1e-6, what=value.label, same_as=f"value after {name}", at=at)
             _require(bench, value, slope, "z", at)
 
@@ -46,7 +46,7 @@ def numeric_gradient(bench: LossBench, value: Call, of: str) -> Slopes:
         def moved(column: Host) -> Host:
             there = base.copy()
             there[:, output] = column
-            return Call(value.label, value.function, {**value.inputs, of: there}, {}).host(bench.precise)[value.label]
+            return Call(value.label, value.function, {**value.inputs, of: there}, {}).host(bench.numpy)[value.label]
 
         return slopes(moved, base[:, output])
 
@@ -55,7 +55,7 @@ def numeric_gradient(bench: LossBench, value: Call, of: str) -> Slopes:
 
 def _require(bench: LossBench, value: Call, slope: Call, of: str, at: dict[str, Host]) -> None:
     numeric = numeric_gradient(bench, value, of)
-    analytic = slope.host(bench.precise)[slope.label]
+    analytic = slope.host(bench.numpy)[slope.label]
     require_slope(slope.label, value.label, analytic, numeric, at, _factor_hint(analytic, numeric.central))
 
 

@@ -95,6 +95,6 @@ OPTIMIZER_CHECKS: tuple[Check, ...] = (
         motion.nan_kept,
         (*SOUND, "flat_buffer"),
     ),
-    shared.ACCURACY,
     shared.SAME_AS_NUMPY,
+    shared.ACCURACY,
 )

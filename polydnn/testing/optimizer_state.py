@@ -118,10 +118,10 @@ def flat_buffer(bench: OptimizerBench) -> None:
     if not bench.item.elementwise:
         raise NotApplicable(because="it does not say elementwise=True")
     calls = [bench.update_call(shape) for shape in SHAPES]
-    apart = [call.host(bench.precise) for call in calls]
+    apart = [call.host(bench.numpy) for call in calls]
     flat = bench.update_call((sum(int(np.prod(shape)) for shape in SHAPES),))
     joined = {name: np.concatenate([call.inputs[name].reshape(-1) for call in calls]) for name in flat.inputs}
-    together = type(flat)(flat.label, flat.function, joined, flat.shapes).host(bench.precise)
+    together = type(flat)(flat.label, flat.function, joined, flat.shapes).host(bench.numpy)
     for label, found in together.items():
         expected = np.concatenate([outputs[label].reshape(-1) for outputs in apart])
         require_equal(
