@@ -73,7 +73,10 @@ def test_names_are_the_factories_names(activation: Activation):
 
 
 def test_value_is_the_formula(activation: Activation, backend: Backend, dtype: DType):
-    z = backend.asarray(np.concatenate([pre_activations(8, 5), [[0.0, 1e-3, -1e-3, 9.5, -9.5]]]), dtype=dtype)
+    z = backend.asarray(
+        np.concatenate([pre_activations(8, 5), [[0.0, 1e-3, -1e-3, 9.5, -9.5]], [[31.0, -31.0, 0.0, 0.0, 36.0]]]),
+        dtype=dtype,
+    )
     y = backend.to_numpy(activation.forward(z, xp=backend.xp))
     eps = np.finfo(y.dtype).eps
     np.testing.assert_allclose(y, exact(activation, backend.to_numpy(z)), rtol=4 * eps, atol=2 * eps)
@@ -89,6 +92,16 @@ def test_small_results_keep_their_digits(name: str, backend: Backend, dtype: DTy
     wanted = exact(activation, rows)
     shown = np.abs(wanted) > 1e-35  # JAX flushes subnormal numbers to 0
     assert ulps(y, wanted, y.dtype)[shown].max() <= 4.0
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "softplus"])
+def test_small_slopes_keep_their_digits(name: str, backend: Backend, dtype: DType):
+    at = -np.asarray([1.0, 5.0, 20.0, 40.0, 80.0])
+    z, activation = backend.asarray(at, dtype=dtype), getattr(polydnn.activations, name)()
+    slope = backend.to_numpy(activation.derivative(z, activation.forward(z, xp=backend.xp), xp=backend.xp))
+    s = [1 / (1 + mpmath.exp(-each)) for each in at.tolist()]
+    wanted = [float(each * (1 - each) if name == "sigmoid" else each) for each in s]
+    assert ulps(slope, wanted, slope.dtype).max() <= 6.0
 
 
 def test_way_back_is_the_jacobian_of_central_differences(activation: Activation, backend: Backend):
