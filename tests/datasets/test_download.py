@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +18,7 @@ CONTENT = b"four files of clothes" * 50_000
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder, counts the requests, and breaks off in the middle of files called cut."""
+    """Serves a folder, counts the requests, and has two files that are not honest."""
 
     requests_seen: list[str]
 
@@ -28,6 +29,13 @@ class Quiet(SimpleHTTPRequestHandler):
             self.send_header("Content-Length", str(len(CONTENT)))
             self.end_headers()
             self.wfile.write(CONTENT[:1000])
+        elif self.path == "/endless.gz":
+            self.send_response(200)
+            self.end_headers()
+            with suppress(ConnectionError):
+                for _ in range(64):
+                    self.wfile.write(bytes(1 << 20))
+                self.requests_seen.append("all of it was read")
         else:
             super().do_GET()
 
@@ -95,6 +103,12 @@ def test_another_content_is_refused_and_not_kept(server: str, tmp_path: Path, ex
         download([remote(server, content=expected)], folder)
     assert "nothing was kept" in str(caught.value)
     assert list(folder.iterdir()) == []
+
+
+def test_a_file_far_too_long_is_not_read_to_its_end(server: str, tmp_path: Path, requests_seen: list[str]) -> None:
+    with pytest.raises(DataFileError, match=r"endless\.gz: .* found more than 1,050,000 bytes"):
+        download([remote(server, "endless.gz")], tmp_path / "cache")
+    assert requests_seen == ["/endless.gz"]
 
 
 def test_a_wrong_download_leaves_what_was_there(server: str, tmp_path: Path) -> None:

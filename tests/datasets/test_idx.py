@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +66,12 @@ def test_a_header_that_announces_too_much_is_never_believed(tmp_path: Path) -> N
 def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(LABELS + bytes(50 << 20)))
+    tracemalloc.start()
     with pytest.raises(DataFileError, match=r"ask for 5 bytes, found more"):
         read_idx(path, axes=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 << 20
 
 
 def test_another_content_is_named_by_its_checksum(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_others() -> None:
 
 def test_the_split_of_a_version_stays_that_of_the_next() -> None:
     assert split_rows(10, test_fraction=0.3)[1].tolist() == [7, 5, 9]
+    labels = np.arange(1000) % 3
+    assert split_rows(1000, labels=labels)[1][:6].tolist() == [412, 491, 396, 514, 686, 861]
 
 
 def test_rows_come_shuffled() -> None:
