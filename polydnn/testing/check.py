@@ -1,8 +1,10 @@
 """A check is a name, a promise and a function; a table of them is run in order and gives verdicts."""
 
+import random
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +39,7 @@ def run_table(table: Iterable[Check], bench: Bench) -> tuple[Verdict, ...]:
     """Run every check of the table on the bench's item and backend."""
     verdicts: dict[str, Verdict] = {}
     settled: set[str] = set()  # failed, or not run because of a failure
-    with strictest(bench.backend):
+    with strictest(bench.backend), _random_state_kept():
         for check in table:
             blocker = next((name for name in check.needs if name in settled), None)
             if blocker is not None:
@@ -48,6 +50,17 @@ def run_table(table: Iterable[Check], bench: Bench) -> tuple[Verdict, ...]:
                 settled.add(check.name)
             verdicts[check.name] = verdict
     return tuple(verdicts.values())
+
+
+@contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """Put back what a careless item takes from the global random states: the suite it is tested in may use them."""
+    numpy_state, python_state = np.random.get_state(legacy=False), random.getstate()
+    try:
+        yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
 
 
 def _verdict(check: Check, bench: Bench) -> Verdict:

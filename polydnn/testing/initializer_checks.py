@@ -61,18 +61,18 @@ def finite(bench: InitializerBench) -> None:
 
 
 def global_state(bench: InitializerBench) -> None:
-    kept_numpy, kept_python = np.random.get_state(legacy=False), random.getstate()
-    before = kept_numpy["state"]["key"].copy(), kept_numpy["state"]["pos"]
-    try:
-        bench.draw((3, 5))
-        after = np.random.get_state(legacy=False)["state"]
-        if after["pos"] != before[1] or not np.array_equal(after["key"], before[0]):
-            raise Finding(expected="NumPy's global random state as it was", found="it was advanced or seeded")
-        if random.getstate() != kept_python:
-            raise Finding(expected="the state of Python's random as it was", found="it was advanced or seeded")
-    finally:
-        np.random.set_state(kept_numpy)  # putting back what a careless item took
-        random.setstate(kept_python)
+    numpy_state, python_state = _global_numbers(), random.getstate()
+    bench.draw((3, 5))
+    after, position = _global_numbers()
+    if position != numpy_state[1] or not np.array_equal(after, numpy_state[0]):
+        raise Finding(expected="NumPy's global random state as it was", found="it was advanced or seeded")
+    if random.getstate() != python_state:
+        raise Finding(expected="the state of Python's random as it was", found="it was advanced or seeded")
+
+
+def _global_numbers() -> tuple[Host, int]:
+    state = np.random.get_state(legacy=False)["state"]
+    return state["key"].copy(), state["pos"]
 
 
 def reproducible(bench: InitializerBench) -> None:
