@@ -163,10 +163,10 @@ def test_a_hostile_file_is_refused(
 ) -> None:
     path = tmp_path / "hostile.safetensors"
     path.write_bytes(craft(**copy.deepcopy(change)))
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ModelFileError, match=reason) as caught:
         read_model(path)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert str(caught.value).startswith(f"'{path}' cannot be used as a model file: ")
     assert str(caught.value).isprintable()  # nothing in the file can steer a terminal
     assert len(str(caught.value)) < len(str(path)) + 400
