@@ -91,6 +91,8 @@ class Report:
     def _headline(self) -> str:
         run = sum(verdict.passed is not None for verdict in self.verdicts)
         subject = f"{self.kind} {self.item!r} on {self.backend}"
+        if not run and self.verdicts:
+            return f"{subject}: not checked: {self.verdicts[0].detail}"
         counted = f"{run} check{'s' if run != 1 else ''}"
         if self.failures:
             return f"{subject}: {len(self.failures)} of {counted} failed"

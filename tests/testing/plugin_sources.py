@@ -1,0 +1,65 @@
+"""Sources of small plugins: a sound one, one with mistakes, and one that cannot be imported."""
+
+__all__ = ["BROKEN", "EMPTY", "FAULTY", "SOUND"]
+
+HEAD = """
+from polydnn.activations.activation import Activation
+from polydnn.initializers.initializer import Initializer
+from polydnn.optimizers.schedule import Schedule
+from polydnn.registry import ActivationSpec, InitializerSpec, ScheduleSpec, hookimpl
+"""
+
+SOUND = (
+    HEAD
+    + '''
+def softsign():
+    """z / (1 + abs(z))."""
+    def slope(z, y, *, xp):
+        return (1.0 / (1.0 + xp.abs(z))) ** 2
+
+    return Activation("softsign", lambda z, *, xp: z / (1.0 + xp.abs(z)), slope)
+
+def tiny(scale=0.01):
+    """Normal numbers times scale."""
+    return Initializer("tiny", lambda shape, stream: scale * stream.standard_normal(shape))
+
+def halving():
+    return Schedule("halving", lambda step, total_steps: 0.5 ** step)
+
+@hookimpl
+def polydnn_activations():
+    return [ActivationSpec("softsign", softsign)]
+
+@hookimpl
+def polydnn_initializers():
+    return [InitializerSpec("tiny", tiny)]
+
+@hookimpl
+def polydnn_schedules():
+    return [ScheduleSpec("halving", halving)]
+'''
+)
+
+FAULTY = (
+    HEAD
+    + '''
+def ramp():
+    return Activation("ramp", lambda z, *, xp: xp.maximum(z, 0.0), lambda z, y, *, xp: xp.ones_like(z))
+
+def scaled(factor):
+    """Needs an option."""
+    return Activation("scaled", lambda z, *, xp: factor * z, lambda z, y, *, xp: factor * xp.ones_like(z))
+
+def unmade():
+    """Cannot be made."""
+    raise RuntimeError("the table of numbers is missing")
+
+@hookimpl
+def polydnn_activations():
+    return [ActivationSpec("ramp", ramp), ActivationSpec("scaled", scaled), ActivationSpec("unmade", unmade)]
+'''
+)
+
+BROKEN = "import a_module_that_does_not_exist"
+
+EMPTY = HEAD + "\n@hookimpl\ndef polydnn_activations():\n    return []\n"
