@@ -1,11 +1,12 @@
 """The network: an ordered chain of layers with their arrays on one backend."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 
 from polydnn.arrays import Backend, check_seed, stream
+from polydnn.arrays.dtypes import cast_host
 from polydnn.arrays.inputs import as_input
 from polydnn.errors import InvalidArgumentError, ShapeError
 from polydnn.layers import Dense, Layer, Normalization
@@ -58,6 +59,9 @@ class Network:
         self.dtype = dtype
         self.seed = check_seed(seed)
         self.target_normalization = target_normalization
+        if task is not None and task not in get_args(Task):
+            msg = f"Network: task must be one of {', '.join(get_args(Task))}, or None, found {task!r}."
+            raise InvalidArgumentError(msg)
         self.task: Task = task or _task_of(self.layers, target_normalization)
         self.features, self.targets, self.classes = (
             tuple(str(name) for name in names) for names in (features, targets, classes)
@@ -68,6 +72,7 @@ class Network:
             f"layers.{index}.{name}" for index, layer in enumerate(self.layers) for name in layer.parameter_names
         )
         drawn = self._first_values() if arrays is None else dict(arrays)
+        self.target_normalized = target_normalization is None or _learnt(drawn)
         kind = self.backend.dtype(dtype)
         self._arrays: Parameters = {
             name: self.backend.asarray(array.astype(dtype), dtype=kind) for name, array in drawn.items()
@@ -110,6 +115,9 @@ class Network:
 
         Raises InvalidArgumentError for a name the network does not have and ShapeError for another shape.
         """
+        if not isinstance(values, Mapping):
+            msg = f"set_parameters: values must be a mapping from names to arrays, found a {type(values).__name__}."
+            raise InvalidArgumentError(msg)
         fresh: Parameters = {}
         for name, value in values.items():
             if name not in self._arrays:
@@ -199,6 +207,8 @@ class Network:
                 f" Reshape it with {argument}.reshape(-1, {self.in_features})." if len(rows.shape) == 1 else ""
             )
             raise ShapeError(msg)
+        if isinstance(rows, np.ndarray) and rows.dtype.kind == "f":
+            return cast_host(rows, self.dtype, argument)  # says which number is too large, where a plain cast warns
         return rows
 
     def _as_given(self, given: object, result: Array) -> Array:
@@ -229,6 +239,7 @@ class Network:
         if self.target_normalization is None:
             return y
         self._adopt("target", self._constants(self.target_normalization, y))
+        self.target_normalized = True
         return self.in_training_units(y)
 
     def in_training_units(self, y: Array) -> Array:
@@ -319,6 +330,11 @@ def _widths(in_features: int, layers: Sequence[Layer]) -> Iterator[int]:
     for layer in layers:
         in_features = layer.out_features(in_features)
         yield in_features
+
+
+def _learnt(arrays: Mapping[str, np.ndarray[Any, Any]]) -> bool:
+    """Whether the target's constants are other than the ones a new network starts with."""
+    return bool(np.any(arrays["target.shift"] != 0.0) or np.any(arrays["target.scale"] != 1.0))
 
 
 def _task_of(layers: Sequence[Layer], target_normalization: Normalization | None) -> Task:

@@ -15,6 +15,7 @@ __all__ = [
     "check_callbacks",
     "check_epochs",
     "check_fraction",
+    "check_interval",
     "check_learning_rate",
     "check_penalties",
 ]
@@ -54,6 +55,16 @@ def check_fraction(value: object, argument: str) -> float:
         msg = f"{argument} must be a number between 0 and 1, found {value!r}."
         raise InvalidArgumentError(msg)
     return float(value)
+
+
+def check_interval(value: object) -> int | None:
+    """``value`` as a number of steps of at least 1, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
+        msg = f"check_every must be a whole number of steps of at least 1, or None, found {value!r}."
+        raise InvalidArgumentError(msg)
+    return int(value)
 
 
 def check_penalties(l1: object, l2: object, weight_decay: object, clip_value: object, clip_norm: object) -> Penalties:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from polydnn.arrays.dtypes import cast_host
 from polydnn.arrays.inputs import as_input
 from polydnn.errors import DTypeError, InvalidDataError, ShapeError
 from polydnn.losses.loss import Loss
@@ -19,11 +22,10 @@ class Targets:
     metrics: Array
 
 
-def prepare_targets(network: Network, loss: Loss, y: object, n: int, argument: str, *, fit: bool = False) -> Targets:
+def prepare_targets(network: Network, loss: Loss, y: object, n: int, argument: str) -> Targets:
     """Check y against the loss and the network's width, and bring it into training's units.
 
-    ``fit`` learns the constants of the target normalization from these rows. Raises ShapeError, DTypeError or
-    InvalidDataError naming ``argument``, what was expected and what was found.
+    Raises ShapeError, DTypeError or InvalidDataError naming ``argument``, what was expected and what was found.
     """
     given = as_input(network.backend, y, argument)
     if given.shape[:1] != (n,):
@@ -40,8 +42,7 @@ def prepare_targets(network: Network, loss: Loss, y: object, n: int, argument: s
         return Targets(rows, rows)
     if loss.target_kind == "signs":
         return _signs(rows, argument, loss, network.xp)
-    scaled = network.fit_target_normalization(rows) if fit else network.in_training_units(rows)
-    return Targets(scaled, rows)
+    return Targets(network.in_training_units(rows), rows)
 
 
 def metric_output(network: Network, loss: Loss, output: Array) -> Array:
@@ -92,6 +93,8 @@ def _rows(network: Network, given: Array, argument: str, loss: Loss) -> Array:
         msg = f"{argument} must have shape {expected}, found {tuple(given.shape)}.{hint}"
         raise ShapeError(msg)
     xp = network.xp
+    if isinstance(given, np.ndarray) and given.dtype.kind == "f":
+        given = cast_host(given, network.dtype, argument)
     rows = xp.astype(given, network.real_dtype, copy=False)
     if not bool(xp.all(xp.isfinite(rows))):
         msg = f"{argument} must be finite, found NaN or infinity (or numbers beyond {network.dtype})."

@@ -4,9 +4,10 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from polydnn.errors import CheckpointError, DivergenceError, InvalidArgumentError, InvalidDataError, ShapeError
+from polydnn.errors import CheckpointError, DivergenceError, InvalidArgumentError
 from polydnn.execution.choice import Batch as FirstBatch
 from polydnn.execution.choice import Candidate, Choice, choose
 from polydnn.execution.plan import Key, OptimizerState, StepPlan, first_state
@@ -16,23 +17,23 @@ from polydnn.metrics.metric import Metric
 from polydnn.network import Network
 from polydnn.optimizers.optimizer import Optimizer
 from polydnn.optimizers.schedule import Schedule
-from polydnn.training.batches import Rows, batch_count, epoch_batches, split_rows
+from polydnn.training.batches import Rows, batch_count, epoch_batches
 from polydnn.training.callbacks import Callback
 from polydnn.training.evaluation import evaluate
 from polydnn.training.history import History
+from polydnn.training.placement import place_fit, place_rows
 from polydnn.training.progress import Progress
 from polydnn.training.settings import (
     BatchSize,
     check_batch_size,
     check_callbacks,
     check_epochs,
-    check_fraction,
+    check_interval,
     check_learning_rate,
     check_penalties,
 )
 from polydnn.training.snapshot import fingerprint
-from polydnn.training.targets import prepare_targets
-from polydnn.training.weights import ClassWeight, example_weights
+from polydnn.training.weights import ClassWeight
 from polydnn.types import Gradients, Parameters
 
 __all__ = ["Trainer"]
@@ -73,6 +74,9 @@ class Trainer:
         clip_norm: float | None = None,
         check_every: int | None = None,
     ) -> None:
+        if not isinstance(network, Network):
+            msg = f"Trainer: network must be a polydnn.Network, found {network!r}."
+            raise InvalidArgumentError(msg)
         self.network = network
         self.loss = loss
         self.optimizer = optimizer
@@ -86,7 +90,7 @@ class Trainer:
         self.execution = execution
         self.executors = tuple(executors)
         self.penalties = check_penalties(l1, l2, weight_decay, clip_value, clip_norm)
-        self.check_every = check_every
+        self.check_every = check_interval(check_every)
         self.plan = StepPlan(network, loss, optimizer, self.penalties)
         self.history = History()
         self.progress: Progress | None = None
@@ -118,10 +122,24 @@ class Trainer:
         and of classes make the cost a weighted mean. A second call goes on from where the first ended.
 
         Raises InvalidArgumentError and InvalidDataError (ShapeError, DTypeError) naming the argument, and
-        DivergenceError where the loss stops being finite; the network then keeps the arrays of the epoch before.
+        DivergenceError where the loss or a parameter stops being finite. Whatever is raised, network, optimizer state
+        and counters then stand where the last whole epoch ended.
         """
         epochs = check_epochs(epochs)
-        rows, validation = self._rows(x, y, sample_weight, class_weight, validation_data, validation_fraction)
+        if self.interrupted:
+            msg = f"this trainer was interrupted ({self.interrupted}); go on with Trainer.resume from its checkpoint."
+            raise InvalidArgumentError(msg)
+        rows, validation = place_fit(
+            self.network,
+            self.loss,
+            x,
+            y,
+            seed=self.seed,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            validation_data=validation_data,
+            validation_fraction=validation_fraction,
+        )
         self._bind(rows, validation)
         progress = self._begin(len(rows), epochs)
         for callback in self._overriding("on_fit_start"):
@@ -134,14 +152,14 @@ class Trainer:
 
     def evaluate(self, x: object, y: object) -> dict[str, float]:
         """``{"loss": ..., metric: ...}`` on the rows x (n, in_features) with targets y, as in ``fit``."""
-        return evaluate(self.plan, self.metrics, self._placed(x, y, "x", "y"))
+        return evaluate(self.plan, self.metrics, self._placed(x, y))
 
     def loss_and_gradients(self, x: object, y: object) -> tuple[float, Gradients]:
         """The cost of these rows as training sees it, but without dropout, and its gradients by parameter name.
 
         The gradients lie where the data came from: NumPy arrays for host data. Penalties are part of both.
         """
-        rows = self._placed(x, y, "x", "y")
+        rows = self._placed(x, y)
         result = back_propagation(self.plan)(self.network.arrays, rows.x, rows.y, {})
         names = self.network.parameter_names
         if self.network.backend.owns(x):
@@ -158,70 +176,11 @@ class Trainer:
 
     # ---- preparing -------------------------------------------------------------------------------------------------
 
-    def _placed(self, x: object, y: object, x_name: str, y_name: str, *, fit: bool = False) -> Rows:
-        """Rows on the device, checked; with ``fit`` the normalizations that have no constants yet learn them."""
-        network = self.network
-        inputs = network.input_rows(x, x_name)
-        xp = network.xp
-        if inputs.shape[0] == 0:
-            msg = f"{x_name} must have at least one row, found shape {tuple(inputs.shape)}."
-            raise ShapeError(msg)
-        if xp.isdtype(inputs.dtype, "real floating"):
-            inputs = xp.astype(inputs, network.real_dtype, copy=False)
-            if not bool(xp.all(xp.isfinite(inputs))):
-                msg = f"{x_name} must be finite, found NaN or infinity (or numbers beyond {network.dtype})."
-                raise InvalidDataError(msg)
-        targets = prepare_targets(network, self.loss, y, inputs.shape[0], y_name, fit=fit)
-        if fit and not network.normalized:
-            network.fit_normalization(inputs)
-        return Rows(inputs, targets.loss, targets.metrics)
-
-    def _rows(
-        self,
-        x: object,
-        y: object,
-        sample_weight: object | None,
-        class_weight: ClassWeight | None,
-        validation_data: tuple[object, object] | None,
-        validation_fraction: float | None,
-    ) -> tuple[Rows, Rows | None]:
-        if validation_data is not None and validation_fraction is not None:
-            msg = "fit: give validation_data or validation_fraction, not both."
+    def _placed(self, x: object, y: object) -> Rows:
+        if not self.network.normalized:
+            msg = "the network's Normalization has no constants yet; train it with Trainer.fit first."
             raise InvalidArgumentError(msg)
-        first_fit = self.progress is None and not self._resuming
-        rows = self._placed(x, y, "x", "y", fit=first_fit and validation_fraction is None)
-        weights = example_weights(self.network, sample_weight, class_weight, rows.metric_y)
-        rows = Rows(rows.x, rows.y, rows.metric_y, weights)
-        if validation_fraction is not None:
-            return self._split(rows, check_fraction(validation_fraction, "validation_fraction"), first_fit)
-        if validation_data is None:
-            return rows, None
-        try:
-            x_val, y_val = validation_data
-        except (TypeError, ValueError):
-            msg = f"validation_data must be a pair (x, y), found {type(validation_data).__name__}."
-            raise InvalidArgumentError(msg) from None
-        return rows, self._placed(x_val, y_val, "validation x", "validation y")
-
-    def _split(self, rows: Rows, fraction: float, first_fit: bool) -> tuple[Rows, Rows]:
-        """Set validation rows aside; constants are learnt afterwards, from the rows that are left."""
-        if len(rows) < 2:
-            msg = "validation_fraction needs at least two rows of x, found one."
-            raise InvalidArgumentError(msg)
-        network = self.network
-        train, validation = split_rows(rows, fraction, self.seed, network.backend)
-        if not first_fit:
-            return train, validation
-        if not network.normalized:
-            network.fit_normalization(train.x)
-        if network.target_normalization is None or self.loss.target_kind != "real":
-            return train, validation
-        y = network.fit_target_normalization(train.metric_y)
-        y_val = network.in_training_units(validation.metric_y)
-        return (
-            Rows(train.x, y, train.metric_y, train.weights),
-            Rows(validation.x, y_val, validation.metric_y, validation.weights),
-        )
+        return place_rows(self.network, self.loss, x, y, "x", "y")
 
     def continue_from(
         self, progress: Progress, state: OptimizerState, data_fingerprint: str | None, *, stop_requested: bool
@@ -242,17 +201,18 @@ class Trainer:
         """Remember which rows this fit is about; a resumed fit takes no others than the checkpoint's."""
         expected = self._fingerprint if self._resuming else None
         self._data, self._fingerprint = (rows, validation), None
-        if expected is not None and self.data_fingerprint != expected:
-            msg = (
-                f"resume: these rows are not the checkpoint's (fingerprint {self.data_fingerprint}, "
-                f"expected {expected}). Give the same x, y, weights and validation rows, in the same order."
-            )
-            raise CheckpointError(msg)
+        if expected is None or self.data_fingerprint == expected:
+            return
+        msg = (
+            f"resume: these rows are not the checkpoint's (fingerprint {self.data_fingerprint}, "
+            f"expected {expected}). Give the same x, y, weights and validation rows, in the same order."
+        )
+        self._data, self._fingerprint = None, expected  # a second call is held to the checkpoint's rows as well
+        raise CheckpointError(msg)
 
     def _begin(self, n: int, epochs: int) -> Progress:
         steps = batch_count(n, self._rows_per_batch(n))
         if self._resuming and self.progress is not None:
-            self._resuming = False
             planned = self.progress.end_epoch - self.progress.first_epoch
             if (steps, epochs) != (self.progress.steps_per_epoch, planned):
                 msg = (
@@ -260,6 +220,7 @@ class Trainer:
                     f"found {epochs} epochs of {steps}. Give the same epochs; a further fit may follow."
                 )
                 raise CheckpointError(msg)
+            self._resuming = False
             return self.progress
         done_epochs = self.progress.epoch if self.progress else 0
         done_steps = self.progress.step if self.progress else 0
@@ -276,20 +237,33 @@ class Trainer:
         if self.choice is None:
             self.choice = self._choose(rows, progress)
         while progress.epoch < progress.end_epoch and not (self.stop_requested or self.interrupted):
-            started = time.perf_counter()
-            finished = self._run_epoch(rows, progress)
-            self.network.backend.synchronize()
-            if not finished:
+            kept = replace(progress), self.network.arrays, self.optimizer_state
+            try:
+                row = self._epoch(rows, validation, progress)
+            except BaseException:
+                self.progress = kept[0]
+                self._adopt(*kept[1:])
+                raise
+            if row is None:
                 return
-            seconds = time.perf_counter() - started
-            loss = float(progress.loss_sum) / float(progress.mass)
-            self._check_finite(loss, progress)
-            progress.epoch += 1
-            row = self._row(loss, seconds, len(rows), rows, validation, progress)
             self.history.append(row)
             progress.begin_epoch()
             for callback in self._overriding("on_epoch_end"):
                 callback.on_epoch_end(self, row)
+
+    def _epoch(self, rows: Rows, validation: Rows | None, progress: Progress) -> dict[str, Any] | None:
+        """What is left of an epoch and its row of the history; None where a callback asked to stop before its end."""
+        started = time.perf_counter()
+        finished = self._run_steps(rows, progress)
+        self.network.backend.synchronize()
+        if not finished:
+            return None
+        seconds = time.perf_counter() - started
+        loss = float(progress.loss_sum) / float(progress.mass)
+        self._check_finite(loss, "the loss", progress)
+        self._check_parameters(progress)
+        progress.epoch += 1
+        return self._row(loss, seconds, len(rows), rows, validation, progress)
 
     def _choose(self, rows: Rows, progress: Progress) -> Choice:
         n = self._rows_per_batch(len(rows))
@@ -309,7 +283,7 @@ class Trainer:
             logger.warning(reason)
         return choice
 
-    def _run_epoch(self, rows: Rows, progress: Progress) -> bool:
+    def _run_steps(self, rows: Rows, progress: Progress) -> bool:
         """The steps left of an epoch; False where a callback asked to stop before its end."""
         assert self.choice is not None
         step_function, seed = self.choice.step, self.seed
@@ -330,14 +304,13 @@ class Trainer:
             progress.step = step
             progress.batch += 1
             if watch_every and step % watch_every == 0:
-                self._check_finite(float(loss), progress)
+                self._check_finite(float(loss), "the loss", progress)
             if watchers:
                 self._adopt(parameters, state)
                 for watcher in watchers:
                     watcher.on_step_end(self, loss)
                 if (self.stop_requested or self.interrupted) and progress.batch < progress.steps_per_epoch:
                     return False
-        self._check_finite(float(progress.loss_sum), progress)
         self._adopt(parameters, state)
         return True
 
@@ -365,12 +338,20 @@ class Trainer:
         row["samples_per_second"] = n / seconds if seconds > 0 else math.inf
         return row
 
-    def _check_finite(self, loss: float, progress: Progress) -> None:
-        if math.isfinite(loss):
+    def _check_parameters(self, progress: Progress) -> None:
+        """Refuse an epoch that ends with parameters that are not finite; one number is read back."""
+        xp, arrays = self.network.xp, self.network.arrays
+        finite = [xp.all(xp.isfinite(array)) for array in arrays.values()]
+        if finite and not bool(xp.all(xp.stack(finite))):
+            name = next(name for name, good in zip(arrays, finite, strict=True) if not bool(good))
+            self._check_finite(math.nan, name, progress)
+
+    def _check_finite(self, value: float, what: str, progress: Progress) -> None:
+        if math.isfinite(value):
             return
         rate = self._rate(max(progress.step, 1), progress)
         msg = (
-            f"the loss became {loss} in epoch {progress.epoch + 1}, at or before step {progress.step}. "
+            f"{what} became {value} in epoch {progress.epoch + 1}, at or before step {progress.step}. "
             f"Try a learning rate below {rate:g} (a tenth of it, say), clip_norm=1.0, or inputs of smaller scale "
             f"(a Normalization layer first). The network keeps the arrays of the last whole epoch."
         )
