@@ -1,5 +1,6 @@
 """Early stopping: the fit ends when a measure has stopped improving, with the best arrays it had."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,8 @@ class EarlyStopping(Callback):
     """Stop after ``patience`` epochs in which ``monitor`` did not improve by more than ``min_delta``.
 
     ``monitor`` is a column of the history: "val_loss" by default, or a metric, whose better direction the metric knows.
-    With ``restore_best`` the network ends with the arrays of its best epoch. Raises InvalidArgumentError for a patience
-    below 1, a negative min_delta, and a monitor that the history does not have.
+    With ``restore_best`` the network ends with the arrays of its best epoch. Every fit begins anew.
+    Raises InvalidArgumentError for a patience below 1, a negative min_delta, and a monitor the history does not have.
     Source: Prechelt, *Early stopping, but when?*, 1998.
     """
 
@@ -42,6 +43,12 @@ class EarlyStopping(Callback):
         self.stopped_epoch: int | None = None
         self._best_arrays: dict[str, Array] = {}
 
+    def on_fit_start(self, trainer: "Trainer") -> None:
+        progress = trainer.progress
+        if progress is not None and progress.step == progress.first_step:  # a new fit, and none that is resumed
+            self.best, self.best_epoch, self.waited, self.stopped_epoch = None, 0, 0, None
+            self._best_arrays = {}
+
     def on_epoch_end(self, trainer: "Trainer", logs: Mapping[str, Any]) -> None:
         if self.monitor not in logs:
             possible = [name for name in logs if isinstance(logs[name], float)]
@@ -53,10 +60,7 @@ class EarlyStopping(Callback):
                 msg += " Give fit validation_data or validation_fraction for the val_ columns."
             raise InvalidArgumentError(msg)
         value = float(logs[self.monitor])
-        gain = value - self.best if self.best is not None else float("inf")
-        if self.best is not None and not self._higher_is_better(trainer):
-            gain = -gain
-        if gain > self.min_delta:
+        if self._gain(value, trainer) > self.min_delta:
             self.best, self.best_epoch, self.waited = value, int(logs["epoch"]), 0
             if self.restore_best:
                 self._best_arrays = trainer.network.arrays
@@ -69,6 +73,12 @@ class EarlyStopping(Callback):
     def on_fit_end(self, trainer: "Trainer", history: "History") -> None:
         if self._best_arrays:
             trainer.network.replace_arrays(self._best_arrays)
+
+    def _gain(self, value: float, trainer: "Trainer") -> float:
+        """By how much ``value`` is better than the best so far; NaN is better than nothing, worse than any number."""
+        if self.best is None or (math.isnan(self.best) and not math.isnan(value)):
+            return math.inf
+        return value - self.best if self._higher_is_better(trainer) else self.best - value
 
     def _higher_is_better(self, trainer: "Trainer") -> bool:
         name = self.monitor.removeprefix("val_")
