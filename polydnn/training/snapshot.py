@@ -46,6 +46,7 @@ def take_snapshot(trainer: "Trainer") -> Snapshot:
     arrays["progress/mass"] = _number(trainer, progress.mass)
     columns = trainer.history.columns
     arrays |= {f"history/{name}": np.asarray(_column(trainer.history, name)) for name in columns}
+    arrays |= {f"present/{name}": np.asarray(_present(trainer.history, name)) for name in columns}
     callbacks = []
     for index, callback in enumerate(_with_state(trainer)):
         values, kept = callback.state()
@@ -114,11 +115,19 @@ def _column(history: History, name: str) -> list[float]:
     return [row.get(name, float("nan")) for row in history.rows]
 
 
+def _present(history: History, name: str) -> list[bool]:
+    """In which rows a column stands: a second fit may have metrics or validation rows that the first had not."""
+    return [name in row for row in history.rows]
+
+
 def _history(columns: list[str], arrays: Mapping[str, np.ndarray[Any, Any]]) -> History:
-    table = [arrays[f"history/{name}"] for name in columns]
-    count = len(table[0]) if table else 0
+    table = {name: (arrays[f"history/{name}"], arrays[f"present/{name}"]) for name in columns}
+    count = len(arrays[f"history/{columns[0]}"]) if columns else 0
     return History(
-        [{name: column[row].item() for name, column in zip(columns, table, strict=True)} for row in range(count)]
+        [
+            {name: values[row].item() for name, (values, present) in table.items() if present[row]}
+            for row in range(count)
+        ]
     )
 
 
