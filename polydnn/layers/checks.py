@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 from polydnn.errors import InvalidArgumentError
 
-__all__ = ["check_count", "check_fraction"]
+__all__ = ["check_count", "check_flag", "check_fraction"]
 
 
 def check_count(owner: str, argument: str, value: object) -> int:
@@ -21,3 +21,11 @@ def check_fraction(owner: str, argument: str, value: object) -> float:
         msg = f"{owner}: {argument} must be a number from 0 up to but not including 1, found {value!r}."
         raise InvalidArgumentError(msg)
     return float(value)
+
+
+def check_flag(owner: str, argument: str, value: object) -> bool:
+    """``value`` if it is True or False; raises InvalidArgumentError for anything else, "no" and 0 among it."""
+    if not isinstance(value, bool):
+        msg = f"{owner}: {argument} must be True or False, found {value!r}."
+        raise InvalidArgumentError(msg)
+    return value

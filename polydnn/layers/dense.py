@@ -8,7 +8,7 @@ import numpy as np
 from polydnn.activations.activation import Activation
 from polydnn.initializers import glorot_uniform, he_normal
 from polydnn.initializers.initializer import Initializer
-from polydnn.layers.checks import check_count
+from polydnn.layers.checks import check_count, check_flag
 from polydnn.layers.layer import NOTHING, Forward, Layer
 from polydnn.types import Array, Gradients, Namespace, Options
 
@@ -33,7 +33,7 @@ class Dense(Layer):
     ) -> None:
         self.units = check_count("Dense", "units", units)
         self.activation = activation
-        self.use_bias = bool(use_bias)
+        self.use_bias = check_flag("Dense", "use_bias", use_bias)
         self.initializer = initializer
 
     @property

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from polydnn.errors import InvalidArgumentError, did_you_mean
+from polydnn.layers.checks import check_flag
 from polydnn.layers.layer import NOTHING, Forward, Layer
 from polydnn.types import Array, DType, Gradients, Namespace, Options
 
@@ -37,7 +38,7 @@ class Normalization(Layer):
             )
             raise InvalidArgumentError(msg)
         self.kind = kind
-        self.shared = bool(shared)
+        self.shared = check_flag("Normalization", "shared", shared)
 
     @property
     def options(self) -> Options:
@@ -72,10 +73,11 @@ def fit_constants(layer: Normalization, x: Array, *, dtype: DType, wide: DType, 
     n = x.shape[0]
     blocks = [slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
     shift, scale = (_range if layer.kind == "min-max" else _moments)(layer.shared, x, blocks, wide, xp)
-    scale = xp.where(scale > 0.0, scale, xp.ones_like(scale))
+    shift, scale = xp.astype(shift, dtype), xp.astype(scale, dtype)
+    scale = xp.where(scale > 0.0, scale, xp.ones_like(scale))  # after the cast, which may round a tiny scale to 0
     if layer.shared:
         shift, scale = (xp.broadcast_to(each, (x.shape[1],)) for each in (shift, scale))
-    return {"shift": xp.astype(shift, dtype), "scale": xp.astype(scale, dtype)}
+    return {"shift": shift, "scale": scale}
 
 
 def _range(shared: bool, x: Array, blocks: list[slice], wide: DType, xp: Namespace) -> tuple[Array, Array]:
@@ -92,4 +94,5 @@ def _moments(shared: bool, x: Array, blocks: list[slice], wide: DType, xp: Names
     squares = sum(xp.sum((xp.astype(x[rows, :], wide) - mean) ** 2, axis=axis) for rows in blocks)
     deviation = xp.sqrt(squares / count)
     # rounding can leave a constant column with a deviation of a few ulp of its mean: that is noise, not scale
-    return mean, xp.where(deviation > 1e-12 * xp.abs(mean), deviation, xp.zeros_like(deviation))
+    noise = max(1e-12, 16.0 * float(xp.finfo(wide).eps))
+    return mean, xp.where(deviation > noise * xp.abs(mean), deviation, xp.zeros_like(deviation))
