@@ -112,7 +112,7 @@ class Checkpointer(Callback):
             msg = f"checkpoint_every must be a whole number of steps of at least 1, found {every!r}."
             raise InvalidArgumentError(msg)
         if on_failure not in ("stop", "continue"):
-            msg = f"on_failure must be 'stop' or 'continue', found {on_failure!r}."
+            msg = f"on_storage_failure must be 'stop' or 'continue', found {on_failure!r}."
             raise InvalidArgumentError(msg)
         self.every = every
         self.folder = CheckpointFolder(folder, keep=keep)

@@ -38,11 +38,20 @@ def describe_network(network: Network) -> dict[str, Any]:
 
 def describe_item(kind: str, item: Any) -> dict[str, Any]:
     """A registered item in plain values, ``{"item": kind, "name": ..., "options": ...}``."""
-    return {"item": kind, "name": item.name, "options": dict(item.options)}
+    return {"item": kind, "name": _full_name(kind, item, item.name), "options": dict(item.options)}
+
+
+def _full_name(kind: str, item: Any, name: str) -> str:
+    """The name with its package where that is not polydnn: a plugin may offer an item under a built-in's name."""
+    source = provenance(kind, item)
+    return name if source is None or source.built_in else source.qualified
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
-    return {"type": layer.type, "options": {key: _value(value) for key, value in layer.options.items()}}
+    return {
+        "type": _full_name("layer", layer, layer.type),
+        "options": {key: _value(value) for key, value in layer.options.items()},
+    }
 
 
 def _value(value: Any) -> Any:
@@ -96,7 +105,7 @@ def item_of(described: Mapping[str, Any], components: list[dict[str, Any]], cust
 
 
 def _make(kind: str, name: str, options: dict[str, Any], components: list[dict[str, Any]], custom: Custom) -> Any:
-    record = next((each for each in components if each["kind"] == kind and each["name"] == name), None)
+    record = next((each for each in components if each["kind"] == kind and _name_of(each) == name), None)
     if record is None:
         return default_registry().make(kind, f"polydnn:{name}", **options)
     if record["distribution"] is not None:
@@ -108,6 +117,12 @@ def _make(kind: str, name: str, options: dict[str, Any], components: list[dict[s
         f"give it with custom={{{name!r}: ...}}."
     )
     raise ModelFileError(msg)
+
+
+def _name_of(component: Mapping[str, Any]) -> str:
+    """How items of the description call this component."""
+    plain, distribution = component["name"], component["distribution"]
+    return plain if distribution is None else f"{distribution}:{plain}"
 
 
 def layers_of(description: Mapping[str, Any], components: list[dict[str, Any]], custom: Custom) -> list[Layer]:

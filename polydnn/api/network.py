@@ -30,6 +30,7 @@ class Network(NetworkCore):
 
     Raises InvalidArgumentError, UnknownNameError and BackendUnavailableError.
 
+    >>> from polydnn import Dense
     >>> network = Network(4, [Dense(8, "relu"), Dense(3, "softmax")])
     >>> [tuple(array.shape) for array in network.parameters.values()]
     [(4, 8), (8,), (8, 3), (3,)]

@@ -9,6 +9,7 @@ from polydnn.api.checkpoints import Checkpointer, read_newest, trainer_arguments
 from polydnn.api.description import Custom
 from polydnn.api.network import network_of
 from polydnn.arrays import Backend, check_seed
+from polydnn.errors import InvalidArgumentError
 from polydnn.execution import Candidate
 from polydnn.losses.loss import Loss
 from polydnn.metrics.metric import Metric
@@ -79,7 +80,7 @@ class Trainer(TrainerCore):
             schedule=None if schedule is None else schedule_of(schedule),
             batch_size=batch_size,
             seed=None if seed is None else check_seed(seed),
-            metrics=[metric_of(each) for each in metrics],
+            metrics=_metrics(metrics),
             callbacks=callbacks,
             execution=execution,
             executors=[Candidate(entry.spec.name, entry.spec.factory) for entry in executor_entries()],
@@ -120,7 +121,8 @@ class Trainer(TrainerCore):
 
         Raises InvalidArgumentError and InvalidDataError (ShapeError, DTypeError) naming the argument, StorageError
         where a checkpoint cannot be written (unless ``on_storage_failure="continue"``), and DivergenceError where the
-        loss stops being finite; the network then keeps the arrays of the epoch before.
+        loss or a parameter stops being finite. Whatever is raised, the trainer then stands where its last whole epoch
+        ended.
         """
         arguments: dict[str, Any] = {
             "epochs": epochs,
@@ -129,6 +131,9 @@ class Trainer(TrainerCore):
             "sample_weight": sample_weight,
             "class_weight": class_weight,
         }
+        if checkpoints is None and checkpoint_every is not None:
+            msg = f"checkpoint_every={checkpoint_every!r} needs a folder; give it with checkpoints."
+            raise InvalidArgumentError(msg)
         if checkpoints is None:
             return super().fit(x, y, **arguments)
         writer = Checkpointer(checkpoints, every=checkpoint_every, keep=keep, on_failure=on_storage_failure)
@@ -181,6 +186,13 @@ class Trainer(TrainerCore):
         trainer = cls(network, callbacks=callbacks, **trainer_arguments(described, given))
         restore(trainer, snapshot)
         return trainer
+
+
+def _metrics(metrics: Sequence[Wanted[Metric]]) -> list[Metric]:
+    if isinstance(metrics, str) or not isinstance(metrics, Sequence):
+        msg = f"metrics must be a sequence such as ['accuracy'], found {metrics!r}."
+        raise InvalidArgumentError(msg)
+    return [metric_of(each) for each in metrics]
 
 
 class _PluginEvents(Callback):
