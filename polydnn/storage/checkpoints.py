@@ -220,9 +220,10 @@ def _unusable(path: Path, error: Refusal) -> CheckpointError:
 
 def _make_folder(folder: Path) -> None:
     try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-            sync_folder(folder.parent)
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in made:
+            sync_folder(each.parent)
     except OSError as error:
         msg = f"cannot make the folder '{folder}': {os.strerror(error.errno or 0)}. Choose another one."
         raise storage_error(msg, error) from error

@@ -305,6 +305,22 @@ def test_keep_must_be_a_number_of_files(tmp_path: Path, keep: Any) -> None:
         CheckpointFolder(tmp_path, keep)
 
 
+def test_the_names_of_new_folders_are_flushed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed = []
+    original = os.fsync
+
+    def note(descriptor: int) -> None:
+        flushed.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        original(descriptor)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("/proc tells which folder a descriptor is")
+    monkeypatch.setattr(os, "fsync", note)
+    for _ in range(2):
+        CheckpointFolder(tmp_path / "runs" / "first").close()
+    assert flushed == [str(tmp_path / "runs"), str(tmp_path)]
+
+
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "run").write_bytes(b"x")
     with pytest.raises(StorageError, match=r"cannot make the folder '.*run': File exists\. Choose another one"):
