@@ -64,7 +64,7 @@ CAUSES = {
     "to a NumPy array": "a NumPy function was given an array of another library; use the function of xp instead.",
     "boolean_indexing": "do not select by a boolean mask; xp.where(condition, this, that) keeps the shape.",
     "data_dependent_shapes": "the shape of a result must not depend on its numbers; xp.where keeps it.",
-    "device": "an array was made elsewhere; give creation functions device=polydnn.device_of(input).",
+    "device": "an array was made elsewhere; use xp.zeros_like(input) and the like, or device=input.device.",
     "has no attribute": "that name is not in the Array API standard; use functions of xp that are.",
 }
 """What most often lies behind an error that only other libraries raise, by words in its text."""

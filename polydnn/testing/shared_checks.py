@@ -32,7 +32,7 @@ PORTABLE = Check(
     "portable",
     "it works on every array library of the standard, and where NumPy cannot see the memory",
     "it works on NumPy and not here: use functions of xp, never of numpy; only those of the Array API standard (no "
-    "out=, no assignment into arrays, no boolean masks); and give creation functions device=polydnn.device_of(input).",
+    "out=, no assignment into arrays, no boolean masks); and give creation functions device=input.device.",
     call.portable,
     ("runs",),
 )
@@ -53,7 +53,7 @@ DTYPE = Check(
 DEVICE = Check(
     "device",
     "results are arrays of the inputs' library and device",
-    "give creation functions device=polydnn.device_of(input), and return arrays, not Python or NumPy numbers.",
+    "give creation functions device=input.device, and return arrays, not Python or NumPy numbers.",
     call.device,
     WORKS,
 )
