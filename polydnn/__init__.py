@@ -12,13 +12,13 @@ from polydnn.api.backends import backends, get_backend
 from polydnn.api.layers import Dense
 from polydnn.api.network import Network
 from polydnn.api.trainer import Trainer
-from polydnn.arrays import Backend
+from polydnn.arrays import Backend, device_of
 from polydnn.datasets.dataset import Dataset, Rows
 from polydnn.errors import PolydnnError
-from polydnn.execution import StepPlan
+from polydnn.execution import StepPlan, reference_step
 from polydnn.initializers.initializer import Initializer
 from polydnn.layers import BatchNormalization, Dropout, Layer, Normalization
-from polydnn.losses.loss import LogitsForm, Loss
+from polydnn.losses.loss import LogitsForm, Loss, check_same_shape
 from polydnn.metrics.metric import Metric
 from polydnn.optimizers.optimizer import Optimizer
 from polydnn.optimizers.schedule import Schedule
@@ -83,7 +83,9 @@ __all__ = [
     "Trainer",
     "activation",
     "backends",
+    "check_same_shape",
     "dataset",
+    "device_of",
     "get_backend",
     "hookimpl",
     "initializer",
@@ -92,5 +94,6 @@ __all__ = [
     "metric",
     "optimizer",
     "plugins",
+    "reference_step",
     "schedule",
 ]

@@ -1,0 +1,63 @@
+"""README is true: its Python runs, its commands are parsed by the program, its figures are the stored ones."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from polydnn.cli import main as program
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line.strip() for line in README.splitlines() if line.startswith("    polydnn ")]
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=["interface", "activation"])
+def test_python_block_runs(
+    block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    if "history" in names:
+        accuracy = float(re.findall(r"'accuracy': ([0-9.]+)", capsys.readouterr().out)[-1])
+        assert accuracy > 0.9
+        assert (tmp_path / "digits.safetensors").exists()
+
+
+def test_the_interface_takes_fifteen_lines_and_an_activation_ten() -> None:
+    interface, activation = (len([line for line in block.splitlines() if line.strip()]) for block in PYTHON)
+    assert interface <= 15
+    assert activation <= 10
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_is_understood(command: str) -> None:
+    """Every flag and subcommand that README shows is one the program has."""
+    group: click.Command = program
+    words = shlex.split(command)[1:]
+    context = click.Context(group, info_name="polydnn")
+    while isinstance(group, click.Group) and words:
+        found = group.get_command(context, words[0])
+        assert found is not None, command
+        group, words = found, words[1:]
+        context = click.Context(group, info_name=group.name, parent=context)
+    flags = {flag for parameter in group.get_params(context) for flag in (*parameter.opts, *parameter.secondary_opts)}
+    assert {word for word in words if word.startswith("--")} <= flags
+
+
+def test_accuracy_table_is_the_stored_one() -> None:
+    stored = json.loads((ROOT / "benchmarks/results/accuracy.json").read_text(encoding="utf-8"))["rows"]
+    table = re.findall(r"<!-- accuracy -->(.*?)<!-- /accuracy -->", README, re.DOTALL)[0]
+    shown = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[2:]]
+    assert shown == [[row["dataset"], row["metric"], f"{row['mean']:.4f}", row["flags"]] for row in stored]
+    assert all(row["mean"] >= row["target"] for row in stored)
+
+
+def test_overhead_is_what_readme_says() -> None:
+    rows = json.loads((ROOT / "benchmarks/results/overhead.json").read_text(encoding="utf-8"))["rows"]
+    assert max(row["ratio"] for row in rows) <= 1.5
