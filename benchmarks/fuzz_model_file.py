@@ -19,6 +19,7 @@ import re
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,9 @@ def repair(content: bytearray, header_end: bytes) -> None:
         content[:8] = (end - 8).to_bytes(8, "little")
     if len(content) >= DIGITS.stop:
         content[DIGITS] = b"0" * 64
-        content[DIGITS] = hashlib.sha256(content).hexdigest().encode()
+        end = 8 + int.from_bytes(content[:8], "little")
+        crc = zlib.crc32(content[end:]).to_bytes(4, "little")
+        content[DIGITS] = hashlib.sha256(content[:end] + crc).hexdigest().encode()
 
 
 def header_ending(content: bytes) -> bytes:

@@ -3,7 +3,7 @@
     python benchmarks/save_cost.py [--megabytes 16] [--rounds 31] [--folder DIR] [--write]
 
 The raw side opens a file, writes the arrays' bytes, flushes them to the disk and closes it. The other side is
-``write_checkpoint``: header, SHA-256, temporary file, flush, rename, flush of the folder. Rounds alternate, and each
+``write_checkpoint``: header, checksum, temporary file, flush, rename, flush of the folder. Rounds alternate, and each
 side overwrites its own file. The figure is the ratio of the medians; the aim is 2 or less. Reading the checkpoint back,
 with its checks, is timed beside reading the raw bytes. ``--write`` stores the figures under benchmarks/results/.
 """

@@ -5,14 +5,19 @@
                  "<name>":{"dtype":"F32","shape":[3,4],"data_offsets":[0,48]}, ...}   and up to 7 spaces
     data        the arrays, little-endian, in C order, without gaps, largest item size first so that all are aligned
 
-The checksum is the SHA-256 of the file with its own 64 digits replaced by zeros; its place and its meaning are the same
-in every version of the format, so a file of a later version can be told from a damaged one. It is no signature.
+The checksum is the SHA-256 of the length, the header with the checksum's own digits as zeros, and the CRC-32 of the
+data (4 bytes, little-endian). The CRC notices every changed bit, and all but one in 4 billion of other damages, in a
+third of the time that SHA-256 would take for the data; that time would be most of the cost of saving. It is no
+signature. Its place and its meaning are the same in every version of the format, so a file of a later version can be
+told from a damaged one.
+
 The reader here trusts nothing: what it does not expect it refuses, before it takes memory for it.
 """
 
 import hashlib
 import math
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -29,9 +34,9 @@ __all__ = [
     "Arrays",
     "Header",
     "Tensor",
+    "checksum_of",
     "encode",
     "parse_header",
-    "seed_digest",
     "stated_checksum",
 ]
 
@@ -81,7 +86,6 @@ class Header:
     """What a header says, after every rule about it held."""
 
     description: dict[str, Any]
-    checksum: str
     tensors: dict[str, Tensor]  # in the order of the header
 
 
@@ -102,19 +106,19 @@ def encode(description: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> list
     text = strict_json.dumps(header, "header").encode("ascii")
     text += b" " * (-len(text) % 8)
     parse_header(text, ends[-1])
-    digest = seed_digest(text)
+    crc = 0
     for chunk in chunks:
-        digest.update(chunk)
+        crc = zlib.crc32(chunk.data, crc)
     first = bytearray(len(text).to_bytes(8, "little") + text)
-    first[_DIGITS] = digest.hexdigest().encode("ascii")
+    first[_DIGITS] = checksum_of(text, crc).encode("ascii")
     return [first, *chunks]
 
 
-def seed_digest(header: bytes) -> Any:
-    """A running SHA-256 that has seen length and header, the checksum's digits as zeros."""
+def checksum_of(header: bytes, crc: int) -> str:
+    """The 64 digits that belong to a header and the CRC-32 of the data behind it."""
     first = bytearray(len(header).to_bytes(8, "little") + header)
     first[_DIGITS] = b"0" * 64
-    return hashlib.sha256(first)
+    return hashlib.sha256(first + crc.to_bytes(4, "little")).hexdigest()
 
 
 def stated_checksum(raw: bytes) -> str:
@@ -144,7 +148,7 @@ def parse_header(raw: bytes, data_size: int) -> Header:
     description = _description(header.pop("__metadata__"))
     tensors = {name: _tensor(name, entry) for name, entry in header.items()}
     _check_ranges(tensors, data_size)
-    return Header(description, stated_checksum(raw), tensors)
+    return Header(description, tensors)
 
 
 def _code(array: np.ndarray[Any, Any]) -> str:

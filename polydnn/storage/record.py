@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,9 @@ from polydnn.storage.layout import (
     MAX_HEADER,
     Arrays,
     Header,
-    Tensor,
+    checksum_of,
     encode,
     parse_header,
-    seed_digest,
     stated_checksum,
 )
 from polydnn.storage.refusal import NewerFormat, Refusal, shown
@@ -112,38 +112,37 @@ def _refuse_special(facts: os.stat_result) -> None:
 
 
 def _read(descriptor: int, size: int, check: Callable[[Header], None]) -> tuple[dict[str, Any], Arrays]:
-    length = int.from_bytes(_take(descriptor, 8), "little")
+    length = int.from_bytes(_take(descriptor, 8)[0], "little")
     if length > min(size - 8, MAX_HEADER):
         msg = f"its header would have {length} bytes, the file has {size}, and {MAX_HEADER} are allowed"
         raise Refusal(msg)
-    raw = bytes(_take(descriptor, length))
-    digest = seed_digest(raw)
+    raw = bytes(_take(descriptor, length)[0])
     try:
         header = parse_header(raw, size - 8 - length)
     except NewerFormat:  # or a changed bit in the version's digit
-        _take(descriptor, size - 8 - length, digest)
-        _compare(digest, stated_checksum(raw))
+        _compare(raw, _take(descriptor, size - 8 - length)[1])
         raise
     check(header)
-    found = {}
+    found, crc = {}, 0
     for name, tensor in sorted(header.tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
-        found[name] = _read_array(descriptor, name, tensor, digest)
-    _compare(digest, header.checksum)
+        data, crc = _take(descriptor, tensor.end - tensor.begin, crc)
+        found[name] = data.view(tensor.dtype).reshape(tensor.shape)
+    _compare(raw, crc)
     for name, array in found.items():
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
             msg = f"array '{name}' has dtype BOOL and holds a byte other than 0 and 1"
             raise Refusal(msg)
-    return header.description, {name: found[name] for name in header.tensors}
+    return header.description, {name: _native(found[name]) for name in header.tensors}
 
 
-def _compare(digest: Any, checksum: str) -> None:
-    if digest.hexdigest() != checksum:
+def _compare(header: bytes, crc: int) -> None:
+    if checksum_of(header, crc) != stated_checksum(header):
         msg = "its checksum does not match its contents: the file was damaged or changed after it was written"
         raise Refusal(msg)
 
 
-def _take(descriptor: int, length: int, digest: Any = None) -> np.ndarray[Any, Any]:
-    """The next bytes of the file, as an array of uint8 of that length."""
+def _take(descriptor: int, length: int, crc: int = 0) -> tuple[np.ndarray[Any, Any], int]:
+    """The next bytes of the file, as an array of uint8 of that length, and the CRC-32 carried on over them."""
     try:
         buffer = np.empty(length, dtype=np.uint8)
     except MemoryError:
@@ -155,13 +154,10 @@ def _take(descriptor: int, length: int, digest: Any = None) -> np.ndarray[Any, A
         if not taken:
             msg = f"it is cut off: {len(view)} bytes are missing"
             raise Refusal(msg)
-        if digest is not None:
-            digest.update(view[:taken])
+        crc = zlib.crc32(view[:taken], crc)
         view = view[taken:]
-    return buffer
+    return buffer, crc
 
 
-def _read_array(descriptor: int, name: str, tensor: Tensor, digest: Any) -> np.ndarray[Any, Any]:
-    data = _take(descriptor, tensor.end - tensor.begin, digest)
-    array = data.view(tensor.dtype).reshape(tensor.shape)
-    return array.astype(tensor.dtype.newbyteorder("="), copy=False)
+def _native(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

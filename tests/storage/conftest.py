@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ ENTRIES = '"w":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}'
 DATA = bytes(8)
 
 
+def right_checksum(content: bytes) -> str:
+    """The checksum of a file whose digits are zeros, as the format tells it."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    return hashlib.sha256(content[:end] + zlib.crc32(content[end:]).to_bytes(4, "little")).hexdigest()
+
+
 def make_file(
     description: dict[str, Any] | str = DESCRIPTION,
     entries: str = ENTRIES,
@@ -45,15 +52,20 @@ def make_file(
     end = f'","polydnn":{json.dumps(text)}{metadata}}}{"," if entries else ""}{entries}}}{after}'
     size = (len(begin) + 64 + len(end.encode()) if length is None else length).to_bytes(8, "little")
 
-    def whole(digits: str) -> bytes:
-        return size + (begin + digits + end).encode() + data
-
-    return whole(hashlib.sha256(whole("0" * 64)).hexdigest() if checksum is None else checksum)
+    content = size + (begin + "0" * 64 + end).encode() + data
+    place = 8 + len(begin)
+    digits = right_checksum(content) if checksum is None else checksum
+    return content[:place] + digits.encode() + content[place + 64 :]
 
 
 @pytest.fixture(scope="session")
 def craft() -> Callable[..., bytes]:
     return make_file
+
+
+@pytest.fixture(scope="session")
+def checksum() -> Callable[[bytes], str]:
+    return right_checksum
 
 
 @pytest.fixture
