@@ -97,7 +97,10 @@ def as_model_expects(dataset: Dataset, network: "Network") -> Dataset:
         raise InvalidDataError(msg)
     if network.features and set(network.features) - set(dataset.features):
         missing = [name for name in network.features if name not in dataset.features]
-        msg = f"{dataset.name!r} lacks {len(missing)} of the model's features: {_few(missing)}; it has {_few(dataset.features)}."
+        msg = (
+            f"{dataset.name!r} lacks {len(missing)} of the model's features: {_few(missing)}; "
+            f"it has {_few(dataset.features)}."
+        )
         raise InvalidDataError(msg)
     return _with_classes(_with_features(dataset, network.features), network.classes)
 

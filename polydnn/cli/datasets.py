@@ -103,4 +103,7 @@ def fetch(name: str, folder: str | None, json: bool) -> None:
     if json:
         print_json({"name": name, "folder": str(place)})
     else:
-        click.echo(f"{name} is in {place}; train on it with polydnn train --dataset {name}" + (f" --folder {place}." if folder else "."))
+        click.echo(
+            f"{name} is in {place}; train on it with polydnn train --dataset {name}"
+            + (f" --folder {place}." if folder else ".")
+        )

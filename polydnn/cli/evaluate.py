@@ -24,9 +24,15 @@ DATA_KEYS = ("target", "task", "test_fraction", "folder")
 @click.command()
 @click.argument("model")
 @click.option("--dataset", metavar="NAME|FILE", help="What to measure on; the data it was trained on unless given.")
-@click.option("--split", type=click.Choice(["train", "test", "all"]), default="test", show_default=True, help="Which rows.")
-@click.option("--target", metavar="COLUMN", multiple=True, help="Target column of a .csv file; the model's unless given.")
-@click.option("--task", type=click.Choice(get_args(Task)), help="What a file's targets are; the model's task unless given.")
+@click.option(
+    "--split", type=click.Choice(["train", "test", "all"]), default="test", show_default=True, help="Which rows."
+)
+@click.option(
+    "--target", metavar="COLUMN", multiple=True, help="Target column of a .csv file; the model's unless given."
+)
+@click.option(
+    "--task", type=click.Choice(get_args(Task)), help="What a file's targets are; the model's task unless given."
+)
 @click.option("--test-fraction", metavar="SHARE", type=Number("a number between 0 and 1", low=0, high=1, open=True),
               help="The share of a file's rows that is for the test.")  # fmt: skip
 @click.option("--folder", metavar="DIR", help="Where a data set's files lie.")
@@ -61,7 +67,9 @@ def _data(trained: TrainedModel, name: str | None, given: Mapping[str, Any]) -> 
     if name is None and "dataset" not in trained.experiment:
         msg = f"say what to measure on with --dataset; no experiment.toml lies beside {trained.path}."
         raise click.UsageError(msg)
-    chosen = {key: given[key] or (trained.experiment.get(key) if name is None else None) for key in DATA_KEYS}
+    chosen: dict[str, Any] = {
+        key: given[key] or (trained.experiment.get(key) if name is None else None) for key in DATA_KEYS
+    }
     name = name or str(trained.experiment["dataset"])
     if name.lower().endswith((".csv", ".csv.gz")):
         chosen["target"] = chosen["target"] or network.targets

@@ -30,10 +30,13 @@ DEFAULT_OUTPUTS: Mapping[Task, str] = {
 DEFAULT_METRICS: Mapping[Task, tuple[Item, ...]] = {
     "binary": (Item("accuracy", {}), Item("roc_auc", {})),
     "multiclass": (Item("accuracy", {}),),
-    "multilabel": (Item("f1", {"average": "micro", "task": "multilabel"}), Item("hamming_loss", {"task": "multilabel"})),
+    "multilabel": (
+        Item("f1", {"average": "micro", "task": "multilabel"}),
+        Item("hamming_loss", {"task": "multilabel"}),
+    ),
     "regression": (Item("r2", {}), Item("root_mean_squared_error", {})),
 }
-DEFAULT_RATES = {"adam": 0.003}
+DEFAULT_RATES = {"adam": 0.004}
 """Where the optimizer's own rate is for long trainings: falling along a cosine, this one arrives in tens of epochs."""
 BOUNDED_BELOW = ("relu", "sigmoid", "softplus")
 """Output activations that cannot reach targets of zero mean: their targets are scaled to [0, 1]."""

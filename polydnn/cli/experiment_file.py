@@ -43,10 +43,16 @@ def read_experiment(path: Path, ctx: click.Context) -> dict[str, Any]:
         if key not in options:
             possible = [str(name) for name in options]
             dashed = did_you_mean(key.replace("-", "_").lower(), possible)
-            msg = f"{path}: unknown key {key!r}.{dashed} A key is an option's name with underscores; see polydnn {ctx.info_name} --help."
+            msg = (
+                f"{path}: unknown key {key!r}.{dashed} A key is an option's name with underscores; "
+                f"see polydnn {ctx.info_name} --help."
+            )
             raise ExperimentFileError(msg)
         _check(path, key, value, options[key], ctx)
-    return {key: [value] if options[key].multiple and not isinstance(value, list) else value for key, value in content.items()}
+    return {
+        key: [value] if options[key].multiple and not isinstance(value, list) else value
+        for key, value in content.items()
+    }
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -79,7 +85,7 @@ def _check(path: Path, key: str, value: Any, option: click.Option, ctx: click.Co
             raise ExperimentFileError(msg) from error
 
 
-def _fits(kind: click.ParamType, value: Any) -> bool:
+def _fits(kind: Any, value: Any) -> bool:
     if isinstance(kind, ExperimentType):
         return kind.fits(value)
     return isinstance(value, bool if isinstance(kind, click.types.BoolParamType) else str)
@@ -99,7 +105,8 @@ def _expected(option: click.Option) -> str:
 def experiment_text(sections: Mapping[str, Sequence[tuple[str, Any]]], heading: str) -> str:
     """The file that sets these values, one key a line under the sections' names; None is left out.
 
-    >>> print(experiment_text({"Network": [("hidden", (64, 64)), ("activation", Item("elu", {"alpha": 0.5}))]}, "Ours."))
+    >>> pairs = [("hidden", (64, 64)), ("activation", Item("elu", {"alpha": 0.5}))]
+    >>> print(experiment_text({"Network": pairs}, "Ours."))
     # Ours.
     <BLANKLINE>
     # Network

@@ -76,9 +76,7 @@ def _options() -> list[SectionedOption]:
             help="Leave out this plugin (package or entry point); can be repeated.",
             **common,
         ),
-        SectionedOption(
-            ["--no-plugins"], is_flag=True, callback=_no_plugins, help="Leave out all plugins.", **common
-        ),
+        SectionedOption(["--no-plugins"], is_flag=True, callback=_no_plugins, help="Leave out all plugins.", **common),
         SectionedOption(
             ["--strict-plugins"],
             is_flag=True,

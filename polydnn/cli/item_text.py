@@ -102,7 +102,11 @@ def _value_from_text(text: str) -> Any:
 
 def _value_to_text(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return "[" + ",".join(_value_to_text(each) if not isinstance(each, str) else json.dumps(each) for each in value) + "]"
+        return (
+            "["
+            + ",".join(_value_to_text(each) if not isinstance(each, str) else json.dumps(each) for each in value)
+            + "]"
+        )
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):

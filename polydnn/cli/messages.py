@@ -42,6 +42,8 @@ def messages_on_stderr() -> Iterator[None]:
     logger, lines = logging.getLogger("polydnn"), _Lines(logging.WARNING)
     logger.addHandler(lines)
     with warnings.catch_warnings():
+        # arithmetic that overflows: the trainer looks at the loss and explains, and NumPy's words would only hide that
+        warnings.simplefilter("ignore", RuntimeWarning)
         warnings.showwarning = show
         try:
             yield

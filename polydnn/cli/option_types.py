@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +12,13 @@ from polydnn.errors import InvalidArgumentError
 
 __all__ = ["ExperimentType", "Hidden", "ItemType", "Number", "Whole"]
 
+if TYPE_CHECKING:
+    Base = click.ParamType[Any]
+else:
+    Base = click.ParamType  # generic since click 8.2 only
 
-class ExperimentType(click.ParamType):
+
+class ExperimentType(Base):
     """A type that knows which TOML values it may come from."""
 
     expected: str
@@ -37,7 +42,7 @@ class Number(ExperimentType):
         *,
         low: float = -math.inf,
         high: float = math.inf,
-        open: bool = False,  # noqa: A002 - an open interval
+        open: bool = False,
         words: Mapping[str, object] | None = None,
     ) -> None:
         self.words = dict(words or {})

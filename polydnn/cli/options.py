@@ -26,24 +26,23 @@ def option(section: str, *flags: str, **settings: Any) -> Callable[[Command], Co
     return click.option(*flags, cls=SectionedOption, section=section, **settings)
 
 
-def _rate(expected: str, **bounds: Any) -> Number:
-    return Number(expected, **bounds)
-
-
-SHARE = _rate("a number between 0 and 1", low=0.0, high=1.0, open=True)
-SHARE_OR_NONE = _rate("a number between 0 and 1", low=0.0, high=1.0, open=True, words=NONE)
-ABOVE_ZERO = _rate("a number above 0", low=0.0, open=True, words=NONE)
-FROM_ZERO = _rate("a number of at least 0", low=0.0)
+SHARE = Number("a number between 0 and 1", low=0.0, high=1.0, open=True)
+SHARE_OR_NONE = Number("a number between 0 and 1", low=0.0, high=1.0, open=True, words=NONE)
+ABOVE_ZERO = Number("a number above 0", low=0.0, open=True, words=NONE)
+DROPPED = Number("a number from 0 to below 1", low=0.0, high=1.0 - 1e-9)
+FROM_ZERO = Number("a number of at least 0", low=0.0)
 
 DATA_OPTIONS = (
     option(DATA, "--dataset", metavar="NAME|FILE", default="digits", show_default=True,
            help="A data set's name, or a .csv or .npz file or a folder of IDX files."),
     option(DATA, "--target", metavar="COLUMN", multiple=True,
            help="A column of a .csv file to be predicted; all others are features. Can be repeated."),
-    option(DATA, "--task", type=click.Choice(get_args(Task)), help="What a file's targets are; told from them unless given."),
+    option(DATA, "--task", type=click.Choice(get_args(Task)),
+           help="What a file's targets are; told from them unless given."),
     option(DATA, "--test-fraction", metavar="SHARE", type=SHARE,
            help="The share of a file's rows that is kept for the test; 0.2 unless given."),
-    option(DATA, "--folder", metavar="DIR", help="Where a data set's files lie, for one that does not come with polydnn."),
+    option(DATA, "--folder", metavar="DIR",
+           help="Where a data set's files lie, for one that does not come with polydnn."),
     option(DATA, "--normalization", type=SCALINGS, default="auto", show_default=True,
            help="How the features are scaled, by constants of the training rows."),
     option(DATA, "--target-normalization", type=SCALINGS, default="auto", show_default=True,
@@ -55,24 +54,29 @@ NETWORK_OPTIONS = (
            help="Units of the hidden layers, such as 512,512; none for a network without any."),
     option(NETWORK, "--activation", metavar="ITEM", type=ItemType(), default="relu", show_default=True,
            help="Activation of the hidden layers."),
-    option(NETWORK, "--output-activation", metavar="ITEM", type=ItemType(), help="By the task and the loss unless given."),
+    option(NETWORK, "--output-activation", metavar="ITEM", type=ItemType(),
+           help="By the task and the loss unless given."),
     option(NETWORK, "--initializer", metavar="ITEM", type=ItemType(), help="By the activation unless given."),
-    option(NETWORK, "--dropout", metavar="RATE", default=0.0, type=Number("a number from 0 to below 1", low=0.0, high=0.999999),
+    option(NETWORK, "--dropout", metavar="RATE", type=DROPPED, default=0.0,
            help="Share of hidden units dropped in training."),
-    option(NETWORK, "--batch-normalization/--no-batch-normalization", help="Normalize every hidden layer over the batch."),
+    option(NETWORK, "--batch-normalization/--no-batch-normalization",
+           help="Normalize every hidden layer over the batch."),
     option(NETWORK, "--backend", metavar="NAME",
            help="numpy, cupy, cupy:1, torch, torch:cuda, jax, auto ...; POLYDNN_BACKEND, else numpy, unless given."),
-    option(NETWORK, "--dtype", type=click.Choice(DTYPES), default="float32", show_default=True),
+    option(NETWORK, "--dtype", type=click.Choice(DTYPES), default="float32", show_default=True,
+           help="The precision of everything the network computes."),
 )  # fmt: skip
 
 TRAINING_OPTIONS = (
-    option(TRAINING, "--epochs", metavar="N", type=Whole(), default=30, show_default=True, help="Passes over the training rows."),
-    option(TRAINING, "--batch-size", metavar="N|full", type=Whole(words={"full": "full"}), default=64, show_default=True,
-           help="Rows of a step."),
+    option(TRAINING, "--epochs", metavar="N", type=Whole(), default=30, show_default=True,
+           help="Passes over the training rows."),
+    option(TRAINING, "--batch-size", metavar="N|full", type=Whole(words={"full": "full"}), default=64,
+           show_default=True, help="Rows of a step."),
     option(TRAINING, "--loss", metavar="ITEM", type=ItemType(), help="By the task unless given."),
-    option(TRAINING, "--optimizer", metavar="ITEM", type=ItemType(), default="adam", show_default=True),
+    option(TRAINING, "--optimizer", metavar="ITEM", type=ItemType(), default="adam", show_default=True,
+           help="How the weights move along the gradient."),
     option(TRAINING, "--learning-rate", metavar="RATE", type=ABOVE_ZERO,
-           help="0.003 for adam and the optimizer's own for another, unless given."),
+           help="0.004 for adam and the optimizer's own for another, unless given."),
     option(TRAINING, "--schedule", metavar="ITEM", type=ItemType(optional=True), default="cosine", show_default=True,
            help="How the learning rate changes over the fit; none for a constant one."),
     option(TRAINING, "--metric", metavar="ITEM", type=ItemType(), multiple=True,
@@ -85,7 +89,8 @@ TRAINING_OPTIONS = (
            help="Whether rare classes count as much as frequent ones."),
     option(TRAINING, "--l1", metavar="FACTOR", type=FROM_ZERO, default=0.0, help="L1 penalty of the weights."),
     option(TRAINING, "--l2", metavar="FACTOR", type=FROM_ZERO, default=0.0, help="L2 penalty of the weights."),
-    option(TRAINING, "--weight-decay", metavar="FACTOR", type=FROM_ZERO, default=0.0, help="Decoupled decay of the weights."),
+    option(TRAINING, "--weight-decay", metavar="FACTOR", type=FROM_ZERO, default=0.0,
+           help="Decoupled decay of the weights."),
     option(TRAINING, "--clip-value", metavar="BOUND", type=ABOVE_ZERO, help="Bound every element of the gradients."),
     option(TRAINING, "--clip-norm", metavar="BOUND", type=ABOVE_ZERO, help="Bound the norm of all gradients together."),
     option(TRAINING, "--seed", metavar="N", type=Whole(low=0), default=0, show_default=True,

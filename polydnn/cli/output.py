@@ -5,17 +5,15 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 __all__ = ["figure", "only_results_on_stdout", "plain", "print_json", "print_table"]
 
 PIPE_WIDTH = 120
 """Columns where the output is no terminal and has no width of its own."""
+
 
 @contextlib.contextmanager
 def only_results_on_stdout() -> Iterator[None]:
@@ -53,10 +51,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table that fits the terminal; text is text, with no markup."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.text import Text
     from rich.table import Table
+    from rich.text import Text
 
-    made: Table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
@@ -64,4 +62,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal:
         console.width = PIPE_WIDTH
-    console.print(made)
+    with console.capture() as text:
+        console.print(made)
+    lines = (line.rstrip() for line in text.get().splitlines())
+    click.echo("\n".join(line for line in lines if line))

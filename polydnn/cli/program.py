@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -30,14 +30,15 @@ COMMANDS = {
 class Program(SectionedGroup):
     """The group of all commands; a mistake of the user ends in one message and never in a traceback."""
 
-    def main(self, args: Sequence[str] | None = None, *more: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(  # type: ignore[override] # click spells out an overload for each standalone_mode
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> Any:
         """Run and exit: 0 done, 1 a failure that the message explains, 2 wrong usage, 130 interrupted."""
         call = super().main
-        if not standalone_mode:
-            return call(args, *more, standalone_mode=False, **extra)
         session = Session()
+        extra |= {"standalone_mode": False, "obj": session}
         with messages_on_stderr():
-            status = run_to_status(lambda: call(args, *more, standalone_mode=False, obj=session, **extra), session)
+            status = run_to_status(lambda: call(args, prog_name, **extra), session)
         sys.exit(status)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -60,7 +61,9 @@ class Program(SectionedGroup):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from_plugins = {entry.spec.name: f"{entry.spec.summary} ({entry.owner.distribution})" for entry in _plugin_commands()}
+        from_plugins = {
+            entry.spec.name: f"{entry.spec.summary} ({entry.owner.distribution})" for entry in _plugin_commands()
+        }
         with formatter.section("Commands"):
             formatter.write_dl(sorted((from_plugins | COMMANDS).items()))
 

@@ -55,7 +55,8 @@ class Lines(Shown):
         last = trainer.progress.end_epoch
         rate = logs["samples_per_second"]
         click.echo(
-            f"epoch {logs['epoch']:>{len(str(last))}}/{last}  {measures_in_words(logs)}  {rate:,.0f} samples/s", err=True
+            f"epoch {logs['epoch']:>{len(str(last))}}/{last}  {measures_in_words(logs)}  {rate:,.0f} samples/s",
+            err=True,
         )
 
 
@@ -74,12 +75,12 @@ class Bar(Shown):
     def on_fit_start(self, trainer: "Trainer") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         self._progress = Progress(
             TextColumn("{task.fields[epoch]}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[measures]}"),
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[measures]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
             console=Console(stderr=True),
@@ -95,7 +96,10 @@ class Bar(Shown):
             self._show(trainer)
 
     def on_epoch_end(self, trainer: "Trainer", logs: Mapping[str, Any]) -> None:
-        self._measures = f"{measures_in_words(logs)}  {logs['samples_per_second']:,.0f} samples/s"
+        shown = {"loss": logs["loss"]}
+        metrics = [metric.name for metric in trainer.metrics[:1]]  # one line of 80 columns holds no more
+        shown |= {key: logs[key] for name in metrics for key in (f"val_{name}", name) if key in logs}
+        self._measures = f"{measures_in_words(shown)}  {logs['samples_per_second']:,.0f} samples/s"
         self._show(trainer)
 
     def on_fit_end(self, trainer: "Trainer", history: "History") -> None:
