@@ -88,7 +88,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         figures = measure(Path(folder), arguments.megabytes, arguments.rounds)
-    facts = {"cpu": cpu_name(), "cores": os.cpu_count(), "python": platform.python_version(), "numpy": np.__version__}
+    facts = {"cpu": cpu_name(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
+    facts |= {"python": platform.python_version(), "numpy": np.__version__}
     text = json.dumps({"machine": facts, **figures}, indent=2) + "\n"
     print(text, end="")
     if arguments.write:

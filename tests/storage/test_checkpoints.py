@@ -139,6 +139,17 @@ def test_a_damaged_newest_falls_back_with_a_warning_and_goes_at_the_next_write(f
     assert latest[1]["step"] == 30
 
 
+def test_a_damaged_step_that_is_written_again_stays(folder: CheckpointFolder) -> None:
+    fill(folder, 10, 20)
+    damage(folder.path / "step-00000020.safetensors")
+    with pytest.warns(PolydnnStorageWarning, match="step-00000020"):
+        folder.latest()
+    fill(folder, 20)
+    latest = folder.latest()
+    assert latest is not None
+    assert latest[1]["step"] == 20
+
+
 def test_a_damaged_newest_does_not_stop_a_run_that_another_folder_object_resumed(folder: CheckpointFolder) -> None:
     fill(folder, 10, 20, 30)
     damage(folder.path / "step-00000030.safetensors")
