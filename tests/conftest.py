@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # before JAX starts: the oracles need float64
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from polydnn.arrays import Backend, cupy_backend, jax_backend, numpy_backend, strict_backend, torch_backend
 from polydnn.errors import BackendUnavailableError
 from polydnn.types import DType, Namespace
+from tests.plugin_environments import ROOT, Place, build_wheel, link_installed_packages, make_venv
 from tests.read_only import ReadOnlyNumpyBackend
 
 BACKENDS: dict[str, Callable[[], Backend]] = {
@@ -51,3 +53,18 @@ def xp(backend: Backend) -> Namespace:
 def dtype(request: pytest.FixtureRequest, backend: Backend) -> DType:
     """Both floating-point types of the backend, as dtype objects."""
     return backend.dtype(request.param)
+
+
+@pytest.fixture(scope="session")
+def packages_without_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of links to what is installed here, polydnn and its plugins left out; put it on a path."""
+    return link_installed_packages(tmp_path_factory.mktemp("links") / "site")
+
+
+@pytest.fixture(scope="session")
+def venv_with_polydnn(tmp_path_factory: pytest.TempPathFactory, packages_without_plugins: Path) -> Place:
+    """A virtual environment with the wheel of this checkout, into which pip can install plugins."""
+    for needed in ("pip", "hatchling"):
+        pytest.importorskip(needed, reason=f"{needed} is needed to install packages for real")
+    folder = tmp_path_factory.mktemp("environment")
+    return make_venv(folder, packages_without_plugins, build_wheel(ROOT, folder / "wheel"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
-__all__ = ["PACKAGES", "Package", "install"]
+__all__ = ["PACKAGES", "Package", "install", "install_sources"]
 
 BUILD_BACKEND = '''
 """A build backend of thirty lines, so that installing these packages needs no other package and no network."""
@@ -169,9 +169,13 @@ PACKAGES = {package.name: package for package in (GOOD, *BROKEN)}
 
 def install(packages: Iterable[Package], target: Path, sources: Path) -> None:
     """Build the packages with pip and install them into the folder ``target``, without the network."""
-    homes = [str(package.write(sources)) for package in packages]
+    install_sources([package.write(sources) for package in packages], target)
+
+
+def install_sources(homes: Iterable[Path], target: Path) -> None:
+    """Build the packages whose sources lie in these folders, and install them as ``install`` does."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
-    command += ["--no-deps", "--no-build-isolation", "--no-compile", "--target", str(target), *homes]
+    command += ["--no-deps", "--no-build-isolation", "--no-compile", "--target", str(target), *map(str, homes)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr)

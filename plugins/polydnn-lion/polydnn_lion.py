@@ -49,8 +49,8 @@ def lion(beta1: float = 0.9, beta2: float = 0.99, weight_decay: float = 0.0) -> 
     )
 
 
-def _number(argument: str, value: Any, end: float, possible: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= value < end:
+def _number(argument: str, value: object, end: float, possible: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) < end:
         msg = f"lion: {argument} must be a number {possible}, found {value!r}."
         raise InvalidArgumentError(msg)
     return float(value)

@@ -1,6 +1,5 @@
 """Plugins without packages: entry points that lead to objects made in a test."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import pytest
 
 from polydnn.activations import Activation
 from polydnn.registry import ActivationSpec, configure, hookimpl
+from tests.plugin_environments import environment_without_settings
 from tests.plugin_packages import PACKAGES, install
 
 
@@ -84,7 +84,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
 @pytest.fixture(scope="session")
 def clean_environment() -> dict[str, str]:
     """The environment for a process that must not see the settings of whoever runs the tests."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("POLYDNN_", "PYTHON", "XDG_"))}
+    return environment_without_settings()
 
 
 @pytest.fixture(scope="session")
