@@ -8,16 +8,19 @@ written as in TOML: a number, true or false, a list in brackets, text in quotes;
 no quotes.
 """
 
-import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+
+import tomli_w
 
 from polydnn.errors import InvalidArgumentError
 
 __all__ = ["Item", "item_from_text", "item_to_text"]
 
-OPENING, CLOSING = "[{", "]}"
+TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'|[^"\']', re.DOTALL)
+"""A quoted text as TOML has it, or a single letter."""
 
 
 class Item(NamedTuple):
@@ -64,19 +67,12 @@ def item_to_text(item: Item) -> str:
 
 def _split(options: str) -> Iterator[str]:
     """The parts between commas, those inside brackets and quotes left alone."""
-    depth, quote, start = 0, "", 0
-    for place, letter in enumerate(options):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"":
-            quote = letter
-        elif letter in OPENING:
-            depth += 1
-        elif letter in CLOSING:
-            depth -= 1
-        elif letter == "," and depth == 0:
-            yield options[start:place]
-            start = place + 1
+    depth, start = 0, 0
+    for token in TOKEN.finditer(options):
+        depth += (token[0] in "[{") - (token[0] in "]}")
+        if token[0] == "," and depth == 0:
+            yield options[start : token.start()]
+            start = token.end()
     if options:
         yield options[start:]
 
@@ -102,14 +98,14 @@ def _value_from_text(text: str) -> Any:
 
 def _value_to_text(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return (
-            "["
-            + ",".join(_value_to_text(each) if not isinstance(each, str) else json.dumps(each) for each in value)
-            + "]"
-        )
+        return "[" + ",".join(_quoted(each) if isinstance(each, str) else _value_to_text(each) for each in value) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):
         return repr(value)
-    plain = value.strip() == value and value and not set(value) & set(",[]{}'\"#") and _value_from_text(value) == value
-    return value if plain else json.dumps(value)
+    readable = value and value.isprintable() and value.strip() == value and not set(value) & set(",[]{}'\"#")
+    return value if readable and _value_from_text(value) == value else _quoted(value)
+
+
+def _quoted(value: str) -> str:
+    return tomli_w.dumps({"value": value}).removeprefix("value = ").rstrip("\n")
