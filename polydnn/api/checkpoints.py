@@ -62,11 +62,16 @@ def trainer_arguments(described: Mapping[str, Any], custom: Custom) -> dict[str,
     }
 
 
-def snapshot_record(trainer: TrainerCore) -> tuple[int, dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
-    """Step, description and arrays of the trainer as it stands."""
+def snapshot_record(
+    trainer: TrainerCore, configuration: Mapping[str, Any] | None = None
+) -> tuple[int, dict[str, Any], dict[str, np.ndarray[Any, Any]]]:
+    """Step, description and arrays of the trainer as it stands; ``configuration`` goes along as it is."""
     snapshot = take_snapshot(trainer)
     step = 0 if trainer.progress is None else trainer.progress.step
-    return step, {"trainer": describe_trainer(trainer), "state": snapshot.values}, snapshot.arrays
+    description = {"trainer": describe_trainer(trainer), "state": snapshot.values}
+    if configuration is not None:
+        description["configuration"] = dict(configuration)
+    return step, description, snapshot.arrays
 
 
 def write_snapshot(trainer: TrainerCore, path: str | Path) -> Path:
@@ -102,11 +107,18 @@ class Checkpointer(Callback):
 
     The epoch with the lowest ``val_loss`` (``loss`` without validation rows) is kept as the best besides. Where the
     disk refuses, ``on_failure="stop"`` ends the fit with StorageError and ``"continue"`` warns and trains on; the
-    checkpoints before are intact either way. Parameters that are not finite are never written.
+    checkpoints before are intact either way. Parameters that are not finite are never written. ``configuration``,
+    plain values of the caller's own, is stored in every checkpoint.
     """
 
     def __init__(
-        self, folder: str | Path, *, every: int | None = None, keep: int = 3, on_failure: str = "stop"
+        self,
+        folder: str | Path,
+        *,
+        every: int | None = None,
+        keep: int = 3,
+        on_failure: str = "stop",
+        configuration: Mapping[str, Any] | None = None,
     ) -> None:
         if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
             msg = f"checkpoint_every must be a whole number of steps of at least 1, found {every!r}."
@@ -117,6 +129,7 @@ class Checkpointer(Callback):
         self.every = every
         self.folder = CheckpointFolder(folder, keep=keep)
         self.on_failure = on_failure
+        self.configuration = configuration
         self.best = math.inf
         self.written: Path | None = None
 
@@ -138,7 +151,7 @@ class Checkpointer(Callback):
         self.folder.close()
 
     def _write(self, trainer: TrainerCore, *, best: bool = False) -> None:
-        step, description, arrays = snapshot_record(trainer)
+        step, description, arrays = snapshot_record(trainer, self.configuration)
         _refuse_nonfinite(arrays, step)
         try:
             self.written = self.folder.write(step, description, arrays, best=best)

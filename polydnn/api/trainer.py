@@ -137,7 +137,7 @@ class Trainer(TrainerCore):
         if checkpoints is None:
             return super().fit(x, y, **arguments)
         writer = Checkpointer(checkpoints, every=checkpoint_every, keep=keep, on_failure=on_storage_failure)
-        writer.best = self._best_so_far()
+        writer.best = self.best_so_far
         callbacks = self.callbacks
         self.callbacks = (*callbacks, writer)
         try:
@@ -146,7 +146,8 @@ class Trainer(TrainerCore):
             self.callbacks = callbacks
             writer.close()
 
-    def _best_so_far(self) -> float:
+    @property
+    def best_so_far(self) -> float:
         """The lowest loss the history knows, of the validation rows where there are any."""
         column = "val_loss" if "val_loss" in self.history else "loss"
         return min(self.history[column], default=math.inf) if len(self.history) else math.inf

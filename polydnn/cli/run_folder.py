@@ -6,25 +6,39 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+from polydnn.cli.checkpointing import CHECKPOINTS
 from polydnn.errors import InvalidArgumentError, StorageError
-from polydnn.storage import write_atomically
+from polydnn.storage import CheckpointFolder, write_atomically
 
-__all__ = ["CURVES", "EXPERIMENT", "HISTORY", "MODEL", "open_run_folder", "remove_if_empty", "write_text"]
+__all__ = [
+    "CURVES",
+    "EXPERIMENT",
+    "HISTORY",
+    "MODEL",
+    "clear_run",
+    "open_run_folder",
+    "remove_if_empty",
+    "write_text",
+]
 
 MODEL, EXPERIMENT, HISTORY, CURVES = "model.safetensors", "experiment.toml", "history.csv", "curves.png"
 RUNS = Path("runs")
 
 
-def open_run_folder(output: str | None, name: str, *, overwrite: bool) -> Path:
-    """A folder that is there, can be written to, and holds no run yet, unless that may be overwritten.
+def open_run_folder(output: str | None, name: str, *, overwrite: bool, resume: bool = False) -> Path:
+    """A folder that is there, can be written to, and holds no run yet, unless that may be overwritten or resumed.
 
     Without ``output`` it is a new one, ``runs/<name>-<time>``. Raises InvalidArgumentError for a folder with a run in
     it and StorageError where the disk refuses.
     """
     folder = _fresh(name) if output is None else Path(output).expanduser()
-    found = [file for file in (MODEL, EXPERIMENT, HISTORY, CURVES) if (folder / file).exists()]
-    if found and not overwrite:
-        msg = f"{folder} holds a run already ({', '.join(found)}); add --overwrite to replace it, or choose another --output."
+    found = [file for file in (MODEL, EXPERIMENT, HISTORY, CURVES, CHECKPOINTS) if (folder / file).exists()]
+    if found and not (overwrite or resume):
+        unfinished = "" if MODEL in found else "--resume to go on with it, "
+        msg = (
+            f"{folder} holds a run already ({', '.join(found)}); add {unfinished}--overwrite to replace it, "
+            f"or choose another --output."
+        )
         raise InvalidArgumentError(msg)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,6 +50,19 @@ def open_run_folder(output: str | None, name: str, *, overwrite: bool) -> Path:
         msg = f"the output folder {folder} cannot be written to: no permission. Choose another with --output."
         raise StorageError(msg)
     return folder
+
+
+def clear_run(folder: Path) -> None:
+    """Delete what an earlier run left in ``folder``, so that nothing of it is taken for the next one's.
+
+    Raises StorageError where another process is writing checkpoints there.
+    """
+    if (folder / CHECKPOINTS).is_dir():
+        with CheckpointFolder(folder / CHECKPOINTS) as checkpoints:
+            checkpoints.discard_after(-1)
+            (folder / CHECKPOINTS / "best.safetensors").unlink(missing_ok=True)
+    for file in (MODEL, HISTORY, CURVES):
+        (folder / file).unlink(missing_ok=True)
 
 
 def remove_if_empty(folder: Path) -> None:

@@ -1,38 +1,77 @@
 """``polydnn train``: from options or an experiment file to a trained model in a run folder."""
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from polydnn.cli.checkpointing import CHECKPOINTS, Found, Saver, Saving, configuration_of, find_checkpoint
 from polydnn.cli.curves import INSTALL_PLOT, draw_curves
 from polydnn.cli.experiment import Experiment
 from polydnn.cli.experiment_file import experiment_argument, experiment_text
+from polydnn.cli.interruption import Interruption, exit_status
+from polydnn.cli.option_types import Whole
 from polydnn.cli.options import EXPERIMENT_SECTIONS, experiment_options, option
-from polydnn.cli.output import figure, only_results_on_stdout, print_json
-from polydnn.cli.progress import progress_callbacks
-from polydnn.cli.run_folder import CURVES, EXPERIMENT, HISTORY, MODEL, open_run_folder, remove_if_empty, write_text
+from polydnn.cli.output import only_results_on_stdout, print_json
+from polydnn.cli.progress import Shown, progress_callbacks
+from polydnn.cli.resuming import with_experiment_of_run
+from polydnn.cli.run_folder import (
+    CURVES,
+    EXPERIMENT,
+    HISTORY,
+    MODEL,
+    clear_run,
+    open_run_folder,
+    remove_if_empty,
+    write_text,
+)
+from polydnn.cli.run_report import Run, finished_before, finished_now, heading, interrupted, summary
 from polydnn.cli.sections import SectionedCommand, SectionedOption
-
-if TYPE_CHECKING:
-    from polydnn import Trainer
-    from polydnn.datasets import Dataset
 
 __all__ = ["train"]
 
-RUN = "Run"
+RUN, CHECKPOINTING = "Run", "Checkpoints"
+FILE_SECTIONS = (*EXPERIMENT_SECTIONS, CHECKPOINTING)
 
 
 @click.command(cls=SectionedCommand)
 @experiment_argument
 @experiment_options
+@option(
+    CHECKPOINTING,
+    "--checkpoint-every",
+    metavar="STEPS",
+    type=Whole(words={"none": None}),
+    help="Save the whole state of the training after every so many steps; only when interrupted unless given.",
+)
+@option(
+    CHECKPOINTING,
+    "--keep",
+    metavar="N",
+    type=Whole(),
+    default=3,
+    show_default=True,
+    help="How many checkpoints are kept, besides the best.",
+)
+@option(
+    CHECKPOINTING,
+    "--on-storage-failure",
+    type=click.Choice(["stop", "continue"]),
+    default="stop",
+    show_default=True,
+    help="What to do when a checkpoint cannot be written.",
+)
 @option(RUN, "--output", metavar="DIR", help="Folder for the results; runs/<data set>-<time> unless given.")
+@option(RUN, "--resume", is_flag=True, help="Go on with the run in --output where it was stopped, to the same bits.")
 @option(RUN, "--overwrite", is_flag=True, help="Replace the run that the folder holds.")
 @option(RUN, "--quiet", is_flag=True, help="Show no progress.")
 @option(RUN, "--json", "json", is_flag=True, help="Print one JSON object on standard output.")
 @click.pass_context
-def train(ctx: click.Context, output: str | None, overwrite: bool, quiet: bool, json: bool, **options: Any) -> None:
+def train(
+    ctx: click.Context, /, output: str | None, resume: bool, overwrite: bool, quiet: bool, json: bool, **options: Any
+) -> None:
     """Train a network and keep it in a folder with its experiment, history and curves.
 
     EXPERIMENT.toml sets options by their names with underscores (batch_size = 32); a flag wins over the file. An ITEM
@@ -43,118 +82,132 @@ def train(ctx: click.Context, output: str | None, overwrite: bool, quiet: bool, 
     polydnn train --dataset california_housing --hidden 64,64 --epochs 60
     polydnn train --dataset flowers.csv --target species --validation-fraction 0.2 --patience 5
     polydnn train runs/digits-20260101-120000/experiment.toml --backend torch
+    polydnn train --output DIR --checkpoint-every 100, and after any end: polydnn train --output DIR --resume
     """
+    if resume and (output is None or overwrite):
+        msg = "--resume goes on with the run in a folder; name it with --output, and leave --overwrite out."
+        raise click.UsageError(msg)
+    if resume:
+        options = with_experiment_of_run(ctx, options, Path(output or "").expanduser() / EXPERIMENT)
     experiment = Experiment.of_options(options)
     if experiment.patience is not None and experiment.validation_fraction is None:
         msg = "--patience looks at validation rows; set some aside with --validation-fraction 0.1."
         raise click.UsageError(msg)
+    saving = Saving(options["checkpoint_every"], options["keep"], options["on_storage_failure"])
     with only_results_on_stdout():
-        experiment.check_names()
-        dataset = experiment.load_data()
-        resolved = experiment.resolved_for(dataset)
-        folder = open_run_folder(output, dataset.name, overwrite=overwrite)
-        try:
-            report = _run(resolved, dataset, folder, quiet=quiet)
-        finally:
-            remove_if_empty(folder)
+        report = _train(experiment, saving, output, resume=resume, overwrite=overwrite, quiet=quiet)
     if json:
         print_json(report)
     else:
-        click.echo(_summary(report))
+        click.echo(summary(report))
+    if report["status"] == "interrupted":
+        ctx.exit(exit_status(report["signal"]))
 
 
-def _run(experiment: Experiment, dataset: "Dataset", folder: Path, *, quiet: bool) -> dict[str, Any]:
-    """Train, store, measure; the report is what ``--json`` prints."""
-    shown = progress_callbacks(quiet=quiet)
-    trainer = experiment.trainer_for(experiment.network_for(dataset), shown)
-    if not quiet:
-        click.echo(_heading(trainer, dataset), err=True)
-    started = time.perf_counter()
+def _train(
+    experiment: Experiment, saving: Saving, output: str | None, *, resume: bool, overwrite: bool, quiet: bool
+) -> dict[str, Any]:
+    """Find data, folder and checkpoint, and train; the report is what ``--json`` prints."""
+    if resume and output is not None and (Path(output).expanduser() / MODEL).exists():
+        return finished_before(Path(output).expanduser())
+    experiment.check_names()
+    dataset = experiment.load_data()
+    resolved = experiment.resolved_for(dataset)
+    folder = open_run_folder(output, dataset.name, overwrite=overwrite, resume=resume)
     try:
-        trainer.fit(
-            dataset.train.x,
-            dataset.train.y,
-            epochs=experiment.epochs,
-            validation_fraction=experiment.validation_fraction,
-            class_weight="balanced" if experiment.class_weight == "balanced" else None,
-        )
+        found = find_checkpoint(folder) if resume else None
+        if resume and found is None:
+            click.echo(f"{folder} holds no checkpoint yet; training starts from the beginning.", err=True)
+        if overwrite:
+            clear_run(folder)
+        interruption, shown = Interruption(), progress_callbacks(quiet=quiet)
+        trainer = resolved.trainer_for(resolved.network_for(dataset), [*shown, interruption])
+        run = Run(resolved, saving, dataset, trainer, folder)
+        return _carry_out(run, found, interruption, shown, quiet=quiet)
     finally:
+        remove_if_empty(folder)
+
+
+def _carry_out(
+    run: Run, found: Found | None, interruption: Interruption, shown: Sequence[Shown], *, quiet: bool
+) -> dict[str, Any]:
+    """Train, store, measure; a run that is interrupted is stored as far as it came."""
+    started = time.perf_counter()
+    configuration = configuration_of(run.experiment, run.trainer, run.dataset)
+    if found is not None:
+        _go_on(run, found, configuration)
+    write_text(run.folder / EXPERIMENT, _experiment_text(run))
+    if not quiet:
+        click.echo(heading(run), err=True)
+    saver = Saver(run.folder, run.saving, configuration, run.trainer.best_so_far)
+    run.trainer.callbacks = (*run.trainer.callbacks, saver)
+    try:
+        with interruption.listening():
+            _fit(run)
+    except Exception:
+        _leave_no_empty_run(run.folder)
+        raise
+    finally:
+        saver.close()
         for each in shown:
             each.close()
-    seconds = time.perf_counter() - started
-    report = _report(experiment, trainer, dataset, folder, seconds)
-    _store(experiment, trainer, dataset, folder, report)
+    if run.trainer.interrupted:
+        return interrupted(run, saver)
+    report = finished_now(run, time.perf_counter() - started)
+    _store(run, report)
     return report
 
 
-def _heading(trainer: "Trainer", dataset: "Dataset") -> str:
-    """What is about to be trained, in two lines, and why this backend where that was a choice."""
-    network, backend = trainer.network, trainer.network.backend
-    widths = "-".join(str(width) for width in _dense_widths(trainer))
-    lines = [
-        f"{dataset.name}: {dataset.task}, {len(dataset.train):,} training and {len(dataset.test):,} test rows, "
-        f"{dataset.in_features} features",
-        f"network {widths}: {network.parameter_count():,} parameters, {network.dtype} on {backend.name} "
-        f"({backend.device_name()})",
-    ]
-    return "\n".join([*lines, *([backend.reason] if backend.reason else [])])
+def _go_on(run: Run, found: Found, configuration: Mapping[str, Any]) -> None:
+    from polydnn.training.snapshot import restore
+
+    found.refuse_differences(configuration)
+    restore(run.trainer, found.snapshot)
+    click.echo(f"Going on from {found.path}.", err=True)
 
 
-def _dense_widths(trainer: "Trainer") -> list[int]:
-    layers = trainer.network.layers
-    return [trainer.network.in_features, *(layer.units for layer in layers if hasattr(layer, "units"))]
+def _fit(run: Run) -> None:
+    run.trainer.fit(
+        run.dataset.train.x,
+        run.dataset.train.y,
+        epochs=run.experiment.epochs,
+        validation_fraction=run.experiment.validation_fraction,
+        class_weight="balanced" if run.experiment.class_weight == "balanced" else None,
+    )
 
 
-def _report(
-    experiment: Experiment, trainer: "Trainer", dataset: "Dataset", folder: Path, seconds: float
-) -> dict[str, Any]:
-    network, history = trainer.network, trainer.history
-    train, test = (trainer.evaluate(rows.x, rows.y) for rows in (dataset.train, dataset.test))
-    busy = sum(history["seconds"])
-    assert trainer.progress is not None
-    assert trainer.choice is not None
-    return {
-        "backend": network.backend.name,
-        "device": network.backend.device_name(),
-        "dataset": dataset.name,
-        "task": dataset.task,
-        "epochs": len(history),
-        "steps": trainer.progress.step,
-        "parameters": network.parameter_count(),
-        "train_loss": train["loss"],
-        "test_loss": test["loss"],
-        "test_metrics": {name: value for name, value in test.items() if name != "loss"},
-        "seconds": seconds,
-        "samples_per_second": sum(row["samples_per_second"] * row["seconds"] for row in history) / busy,
-        "model": str(folder / MODEL),
-        "execution": trainer.choice.name,
-        "output": str(folder),
-        "seed": experiment.seed,
-        "history": history.rows,
-    }
+def _leave_no_empty_run(folder: Path) -> None:
+    """Where a run failed before its first checkpoint there is nothing to resume; the next one may use the folder."""
+    if not any((folder / CHECKPOINTS).glob("*.safetensors")):
+        (folder / EXPERIMENT).unlink(missing_ok=True)
 
 
-def _store(
-    experiment: Experiment, trainer: "Trainer", dataset: "Dataset", folder: Path, report: dict[str, Any]
-) -> None:
-    trainer.network.save(folder / MODEL)
-    write_text(folder / EXPERIMENT, _experiment_text(experiment, trainer))
+def _store(run: Run, report: dict[str, Any]) -> None:
+    folder, trainer = run.folder, run.trainer
     write_text(folder / HISTORY, trainer.history.to_csv())
+    write_text(folder / EXPERIMENT, _experiment_text(run))
     levels = {"loss": report["test_loss"], **report["test_metrics"]}
-    title = f"{dataset.name}, {len(trainer.history)} epochs, seed {experiment.seed}"
+    title = f"{run.dataset.name}, {len(trainer.history)} epochs, seed {run.experiment.seed}"
     try:
         draw_curves(trainer.history, [metric.name for metric in trainer.metrics], levels, title, folder / CURVES)
     except ImportError:
         click.echo(f"No {CURVES}: it needs matplotlib, {INSTALL_PLOT}.", err=True)
+    run.network.save(folder / MODEL)  # last: a folder with a model holds a finished run
 
 
-def _experiment_text(experiment: Experiment, trainer: "Trainer") -> str:
+def _experiment_text(run: Run) -> str:
     """The experiment with nothing left open; running it again gives the same model."""
-    assert trainer.choice is not None
-    settled = vars(experiment) | {"learning_rate": trainer.learning_rate, "execution": trainer.choice.name}
+    trainer, saving = run.trainer, run.saving
+    settled = vars(run.experiment) | {
+        "learning_rate": trainer.learning_rate,
+        "execution": run.experiment.execution if trainer.choice is None else trainer.choice.name,
+        "checkpoint_every": saving.every,
+        "keep": saving.keep,
+        "on_storage_failure": saving.on_failure,
+    }
     sections = {
         section: [(name, settled[name]) for name in _names(section) if name != "target" or settled[name]]
-        for section in EXPERIMENT_SECTIONS
+        for section in FILE_SECTIONS
     }
     return experiment_text(sections, "What was trained here: polydnn train experiment.toml does it again.")
 
@@ -162,16 +215,3 @@ def _experiment_text(experiment: Experiment, trainer: "Trainer") -> str:
 def _names(section: str) -> list[str]:
     options = (param for param in train.params if isinstance(param, SectionedOption) and param.section == section)
     return [str(param.name) for param in options]
-
-
-def _summary(report: dict[str, Any]) -> str:
-    measures = "  ".join(f"{name} {figure(value)}" for name, value in report["test_metrics"].items())
-    folder = Path(report["output"])
-    files = ", ".join(name for name in (MODEL, EXPERIMENT, HISTORY, CURVES) if (folder / name).exists())
-    return (
-        f"test rows: loss {figure(report['test_loss'])}  {measures}\n"
-        f"{report['epochs']} epochs, {report['steps']:,} steps in {report['seconds']:.1f} s, "
-        f"{report['samples_per_second']:,.0f} samples/s on {report['backend']}\n"
-        f"in {folder}: {files}\n"
-        f"next: polydnn evaluate {folder}, or polydnn predict {folder} FILE"
-    )
