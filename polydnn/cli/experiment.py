@@ -47,6 +47,17 @@ def default_loss(task: Task) -> Item:
     return Item(DEFAULT_LOSSES[task], {})
 
 
+def _check_fit(loss: Item, target_kind: str, dataset: Dataset) -> None:
+    """Raise where one of loss and data set speaks of classes and the other does not."""
+    if (target_kind == "classes") != (dataset.task == "multiclass"):
+        has = "class labels" if target_kind == "classes" else "a number for every output"
+        msg = (
+            f"the loss {loss.name!r} wants {has} as targets, and {dataset.name!r} is for {dataset.task}; "
+            f"the loss for that is {DEFAULT_LOSSES[dataset.task]}."
+        )
+        raise InvalidArgumentError(msg)
+
+
 @dataclass(frozen=True)
 class Experiment:
     """The values of all experiment options; None and "auto" wait for ``resolved_for``."""
@@ -123,6 +134,7 @@ class Experiment:
 
         wanted = self.loss or default_loss(dataset.task)
         target_kind = loss(wanted).target_kind
+        _check_fit(wanted, target_kind, dataset)
         default_output = "identity" if target_kind == "signs" else DEFAULT_OUTPUTS[dataset.task]
         output = self.output_activation or Item(default_output, {})
         path = Path(self.dataset).expanduser().absolute() if is_file(self.dataset) else None

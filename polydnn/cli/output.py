@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-__all__ = ["figure", "only_results_on_stdout", "plain", "print_json", "print_table"]
+__all__ = ["counted", "figure", "only_results_on_stdout", "plain", "print_json", "print_table"]
 
 PIPE_WIDTH = 120
 """Columns where the output is no terminal and has no width of its own."""
@@ -45,6 +45,15 @@ def figure(value: float) -> str:
     ('0.1235', '60,770', 'nan')
     """
     return f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words.
+
+    >>> counted(1, "epoch"), counted(1200, "step")
+    ('1 epoch', '1,200 steps')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -10,7 +10,7 @@ import click
 
 from polydnn.cli.data import read_features
 from polydnn.cli.model import open_model
-from polydnn.cli.output import only_results_on_stdout, print_json
+from polydnn.cli.output import counted, only_results_on_stdout, print_json
 from polydnn.cli.run_folder import write_text
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def predict(model: str, file: str, output: str | None, backend: str | None, json
     elif output is None:
         click.echo(_csv(columns, rows), nl=False)
     else:
-        click.echo(f"{len(rows):,} predictions in {output}: {', '.join(columns)}")
+        click.echo(f"{counted(len(rows), 'prediction')} in {output}: {', '.join(columns)}")
 
 
 def predictions(network: "Network", x: "np.ndarray[Any, Any]") -> tuple[list[str], list[list[Any]]]:

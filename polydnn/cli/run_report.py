@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from polydnn.cli.checkpointing import Saver, Saving
 from polydnn.cli.experiment import Experiment
-from polydnn.cli.output import figure
+from polydnn.cli.output import counted, figure
 from polydnn.cli.run_folder import CURVES, EXPERIMENT, HISTORY, MODEL
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Run:
 
 
 def heading(run: Run) -> str:
-    """What is about to be trained, in two lines, and why this backend where that was a choice."""
+    """What is about to be trained, in two lines."""
     dataset, network, backend = run.dataset, run.network, run.network.backend
     widths = [network.in_features, *(layer.units for layer in network.layers if hasattr(layer, "units"))]
     lines = [
@@ -44,7 +44,7 @@ def heading(run: Run) -> str:
         f"network {'-'.join(map(str, widths))}: {network.parameter_count():,} parameters, {network.dtype} on "
         f"{backend.name} ({backend.device_name()})",
     ]
-    return "\n".join([*lines, *([backend.reason] if backend.reason else [])])
+    return "\n".join(lines)
 
 
 def finished_now(run: Run, seconds: float) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def summary(report: dict[str, Any]) -> str:
     files = ", ".join(name for name in (MODEL, EXPERIMENT, HISTORY, CURVES) if (folder / name).exists())
     return (
         f"test rows: loss {figure(report['test_loss'])}  {measures}\n"
-        f"{report['epochs']} epochs, {report['steps']:,} steps in {report['seconds']:.1f} s, "
+        f"{counted(report['epochs'], 'epoch')}, {counted(report['steps'], 'step')} in {report['seconds']:.1f} s, "
         f"{report['samples_per_second']:,.0f} samples/s on {report['backend']}\n"
         f"in {folder}: {files}\n"
         f"next: polydnn evaluate {folder}, or polydnn predict {folder} FILE"
@@ -115,7 +115,7 @@ def summary(report: dict[str, Any]) -> str:
 
 
 def _summary_of_interrupted(report: dict[str, Any]) -> str:
-    place = f"{report['signal']} after step {report['steps']:,}, {report['epochs']} epochs done"
+    place = f"{report['signal']} after step {report['steps']:,}, {counted(report['epochs'], 'epoch')} done"
     if report["checkpoint"] is None:
         return f"{place}; nothing could be saved."
     return f"{place}; saved in {report['checkpoint']}\ngo on with: {report['resume']}"

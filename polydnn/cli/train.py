@@ -111,6 +111,8 @@ def _train(
     if resume and output is not None and (Path(output).expanduser() / MODEL).exists():
         return finished_before(Path(output).expanduser())
     experiment.check_names()
+    if not quiet:
+        _say_why(experiment.backend)
     dataset = experiment.load_data()
     resolved = experiment.resolved_for(dataset)
     folder = open_run_folder(output, dataset.name, overwrite=overwrite, resume=resume)
@@ -126,6 +128,15 @@ def _train(
         return _carry_out(run, found, interruption, shown, quiet=quiet)
     finally:
         remove_if_empty(folder)
+
+
+def _say_why(backend: str | None) -> None:
+    """Why it is this backend, where "auto" left the choice."""
+    from polydnn import get_backend
+
+    reason = get_backend(backend).reason
+    if reason:
+        click.echo(reason, err=True)
 
 
 def _carry_out(
@@ -185,14 +196,15 @@ def _leave_no_empty_run(folder: Path) -> None:
 def _store(run: Run, report: dict[str, Any]) -> None:
     folder, trainer = run.folder, run.trainer
     write_text(folder / HISTORY, trainer.history.to_csv())
-    write_text(folder / EXPERIMENT, _experiment_text(run))
     levels = {"loss": report["test_loss"], **report["test_metrics"]}
     title = f"{run.dataset.name}, {len(trainer.history)} epochs, seed {run.experiment.seed}"
     try:
         draw_curves(trainer.history, [metric.name for metric in trainer.metrics], levels, title, folder / CURVES)
     except ImportError:
         click.echo(f"No {CURVES}: it needs matplotlib, {INSTALL_PLOT}.", err=True)
-    run.network.save(folder / MODEL)  # last: a folder with a model holds a finished run
+    # A folder with a model holds a finished run; before that, its experiment file must stay the one to resume with.
+    run.network.save(folder / MODEL)
+    write_text(folder / EXPERIMENT, _experiment_text(run))
 
 
 def _experiment_text(run: Run) -> str:
