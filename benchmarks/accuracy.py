@@ -10,17 +10,15 @@ Fashion-MNIST a little more than the 0.8833 that the data set's own page lists f
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-FORCING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # they force slow kernels
+from machine_facts import FORCING, machine_facts
 
 
 @dataclass(frozen=True)
@@ -89,9 +87,9 @@ def main() -> None:
             f"{row['seconds']:>7.1f}  {row['flags']}"
         )
     if arguments.output:
-        facts = {"polydnn": version("polydnn"), "numpy": version("numpy"), "machine": platform.machine()}
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps({"schema": 1, **facts, "rows": rows}, indent=2) + "\n")
+        stored = {"schema": 1, "machine": machine_facts(), "rows": rows}
+        arguments.output.write_text(json.dumps(stored, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Microseconds per step of the reference step on NumPy beside a hand-written NumPy loop of the same mathematics.
 
-    python benchmarks/overhead.py [--rounds 15] [--json]
+    python benchmarks/overhead.py [--rounds 15] [--json] [--output benchmarks/results/overhead.json]
 
 Both sides train the same network from the same weights on the same batches with plain gradient descent, and their
 weights after an epoch must agree before anything is timed. Rounds are interleaved; the figure is the ratio of the
@@ -9,7 +9,10 @@ medians of one run.
 
 import os
 
-for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # they force slow kernels, and count only before NumPy loads
+from machine_facts import FORCING, machine_facts
+
+MACHINE = machine_facts()
+for variable in FORCING:
     os.environ.pop(variable, None)
 
 import argparse
@@ -17,6 +20,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -142,10 +146,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--output", type=Path, help="store the figures there")
     arguments = parser.parse_args()
     rows = [compare(widths, batch_size, arguments.rounds) for widths, batch_size in CASES]
+    stored = json.dumps({"schema": 1, "machine": MACHINE, "rows": rows}, indent=2) + "\n"
+    if arguments.output:
+        arguments.output.write_text(stored)
     if arguments.json:
-        print(json.dumps({"numpy": np.__version__, "polydnn": "reference step", "rows": rows}, indent=2))
+        print(stored, end="")
         return
     print(f"{'network':>20} {'batch':>6} {'by hand':>10} {'reference':>10} {'ratio':>6}   (microseconds per step)")
     for row in rows:
