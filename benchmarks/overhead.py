@@ -158,9 +158,8 @@ def main() -> None:
     print(f"{'network':>20} {'batch':>6} {'by hand':>10} {'reference':>10} {'ratio':>6}   (microseconds per step)")
     for row in rows:
         name = "-".join(map(str, row["widths"]))
-        print(
-            f"{name:>20} {row['batch_size']:>6} {row['hand_written_us']:>10} {row['reference_us']:>10} {row['ratio']:>6}"
-        )
+        figures = f"{row['hand_written_us']:>10} {row['reference_us']:>10} {row['ratio']:>6}"
+        print(f"{name:>20} {row['batch_size']:>6} {figures}")
 
 
 if __name__ == "__main__":
