@@ -82,7 +82,8 @@ def test_each_passes_the_conformance_kit(seeing: Callable, shipped_target: Path,
     done = seeing(shipped_target).polydnn("plugins", "check", name, "--backend", "array-api-strict", "--json")
     report = json.loads(done.stdout)
     assert (done.returncode, report["passed"]) == (0, True), report
-    assert sorted(each["item"] for each in report["reports"]) == sorted(sum(OFFERED[name].values(), []))
+    names = sum(map(len, OFFERED[name].values()))
+    assert [each["passed"] for each in report["reports"]] == [True] * names
 
 
 @pytest.mark.slow
