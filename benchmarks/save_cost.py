@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from polydnn.arrays import cpu_name
+from polydnn import get_backend
 from polydnn.storage import read_checkpoint, write_checkpoint
 
 RESULT = Path(__file__).parent / "results" / "save_cost.json"
@@ -88,7 +88,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         figures = measure(Path(folder), arguments.megabytes, arguments.rounds)
-    facts = {"cpu": cpu_name(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
+    facts = {"cpu": get_backend("numpy").device_name(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
     facts |= {"python": platform.python_version(), "numpy": np.__version__}
     text = json.dumps({"machine": facts, **figures}, indent=2) + "\n"
     print(text, end="")
