@@ -163,7 +163,7 @@ class Checkpointer(Callback):
 
 def _refuse_nonfinite(arrays: Mapping[str, np.ndarray[Any, Any]], step: int) -> None:
     for name, array in arrays.items():
-        if name.startswith(("network/", "optimizer/")) and not np.isfinite(array).all():
+        if name.startswith(("network/", "optimizer/", "progress/")) and not np.isfinite(array).all():
             msg = (
                 f"{name.partition('/')[2]} is not finite after step {step}; the last good checkpoint stays as it is. "
                 f"Try a lower learning rate or clip_norm=1.0."

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from polydnn.execution.choice import Batch as FirstBatch
 from polydnn.execution.choice import Candidate, Choice, choose
 from polydnn.execution.plan import Key, OptimizerState, StepPlan, first_state
 from polydnn.execution.reference import back_propagation
+from polydnn.execution.trace import StepInputs
 from polydnn.losses.loss import Loss
 from polydnn.metrics.metric import Metric
 from polydnn.network import Network
@@ -19,6 +20,7 @@ from polydnn.optimizers.optimizer import Optimizer
 from polydnn.optimizers.schedule import Schedule
 from polydnn.training.batches import Rows, batch_count, epoch_batches
 from polydnn.training.callbacks import Callback
+from polydnn.training.divergence import Found, Watch, find_first
 from polydnn.training.evaluation import evaluate
 from polydnn.training.history import History
 from polydnn.training.placement import place_fit, place_rows
@@ -48,9 +50,9 @@ class Trainer:
     shuffled before every epoch; an epoch is ceil(n / batch_size) steps, the last of which may be of fewer rows.
     ``learning_rate`` defaults to the optimizer's own and is multiplied by the ``schedule``. ``l1``, ``l2`` and
     decoupled ``weight_decay`` reach weights, not biases; ``clip_value`` and ``clip_norm`` bound the gradients.
-    ``check_every`` says how often the loss is looked at for NaN and infinity: every so many steps; None means each step
-    where that costs nothing (the host) and once an epoch elsewhere. ``execution`` is "auto", "reference" or the name of
-    one of the ``executors``.
+    ``check_every`` says how often losses and parameters are looked at for NaN and infinity: every so many steps; None
+    means each step on the host and every 100 on a device, which would have to be waited for. The very step is named.
+    ``execution`` is "auto", "reference" or the name of one of the ``executors``.
     """
 
     def __init__(
@@ -291,7 +293,8 @@ class Trainer:
         parameters: Parameters = self.network.arrays
         state = self.optimizer_state
         watchers = self._overriding("on_step_end")
-        watch_every = self.check_every or (1 if backend.library == "numpy" else 0)
+        watch = Watch(backend, self.check_every)
+        watch.start(parameters, state)
         size = self._rows_per_batch(len(rows))
         for batch in epoch_batches(rows, size, seed, progress.epoch, backend, first=progress.batch):
             step = progress.step + 1
@@ -299,20 +302,44 @@ class Trainer:
                 parameters, state, batch.x, batch.y, self._rate(step, progress), Key(seed, step), batch.weights
             )
             mass = batch.x.shape[0] if batch.weights is None else xp.sum(batch.weights)
-            progress.loss_sum = progress.loss_sum + loss * mass
+            charged = loss * mass
+            progress.loss_sum = progress.loss_sum + charged
             progress.mass = progress.mass + mass
             progress.step = step
             progress.batch += 1
-            if watch_every and step % watch_every == 0:
-                self._check_finite(float(loss), "the loss", progress)
+            watch.note(charged)
+            if step % watch.every == 0:
+                self._look(watch, parameters, state, rows, progress)
             if watchers:
                 self._adopt(parameters, state)
                 for watcher in watchers:
                     watcher.on_step_end(self, loss)
                 if (self.stop_requested or self.interrupted) and progress.batch < progress.steps_per_epoch:
                     return False
+        self._look(watch, parameters, state, rows, progress)
         self._adopt(parameters, state)
         return True
+
+    def _look(
+        self, watch: Watch, parameters: Parameters, state: OptimizerState, rows: Rows, progress: Progress
+    ) -> None:
+        """Raise DivergenceError where a step since the last look left something that is not finite."""
+        if watch.all_finite(parameters, self.network.parameter_names):
+            watch.start(parameters, state)
+            return
+        assert self.choice is not None
+        feed = self._feed_again(rows, progress, watch.waiting)
+        found = find_first(self.plan, self.choice.step, watch.parameters, watch.state, feed)
+        if found is None:  # a device need not give the same bits twice
+            found = Found(progress.step, "the loss or a parameter", math.nan, None)
+        raise DivergenceError(self._divergence(found, progress))
+
+    def _feed_again(self, rows: Rows, progress: Progress, count: int) -> Iterator[StepInputs]:
+        """What the last ``count`` steps were given."""
+        size, backend, first = self._rows_per_batch(len(rows)), self.network.backend, progress.step - count + 1
+        batches = epoch_batches(rows, size, self.seed, progress.epoch, backend, first=progress.batch - count)
+        for step, batch in zip(range(first, progress.step + 1), batches, strict=False):
+            yield StepInputs(batch.x, batch.y, batch.weights, self._rate(step, progress), Key(self.seed, step))
 
     def _adopt(self, parameters: Parameters, state: OptimizerState) -> None:
         self.network.replace_arrays(parameters)
@@ -347,15 +374,18 @@ class Trainer:
             self._check_finite(math.nan, name, progress)
 
     def _check_finite(self, value: float, what: str, progress: Progress) -> None:
-        if math.isfinite(value):
-            return
-        rate = self._rate(max(progress.step, 1), progress)
-        msg = (
-            f"{what} became {value} in epoch {progress.epoch + 1}, at or before step {progress.step}. "
+        if not math.isfinite(value):
+            raise DivergenceError(self._divergence(Found(progress.step, what, value, None), progress))
+
+    def _divergence(self, found: Found, progress: Progress) -> str:
+        """Epoch, step, layer and advice."""
+        rate = self._rate(max(found.step, 1), progress)
+        began = "" if found.where is None else f" The first number that is not finite is in {found.where}."
+        return (
+            f"{found.what} became {found.value} in epoch {progress.epoch + 1}, at step {found.step}.{began} "
             f"Try a learning rate below {rate:g} (a tenth of it, say), clip_norm=1.0, or inputs of smaller scale "
             f"(a Normalization layer first). The network keeps the arrays of the last whole epoch."
         )
-        raise DivergenceError(msg)
 
     def _overriding(self, method: str) -> list[Callback]:
         return [each for each in self.callbacks if getattr(type(each), method) is not getattr(Callback, method)]
