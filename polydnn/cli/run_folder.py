@@ -9,6 +9,7 @@ from pathlib import Path
 from polydnn.cli.checkpointing import CHECKPOINTS
 from polydnn.errors import InvalidArgumentError, StorageError
 from polydnn.storage import CheckpointFolder, write_atomically
+from polydnn.storage.atomic import remove_orphans
 
 __all__ = [
     "CURVES",
@@ -49,6 +50,7 @@ def open_run_folder(output: str | None, name: str, *, overwrite: bool, resume: b
     if not os.access(folder, os.W_OK | os.X_OK):
         msg = f"the output folder {folder} cannot be written to: no permission. Choose another with --output."
         raise StorageError(msg)
+    remove_orphans(folder)  # half-written files of a run that was killed
     return folder
 
 
