@@ -1,9 +1,12 @@
 """A plugin that nothing asks for is not imported, by the library or by the command line."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.plugin_environments import ROOT
 
 # Not here: polydnn --help, which lists the commands that plugins offer and has to ask them.
 SEEN = "\nimport sys; print('imported', [name for name in sys.modules if name.startswith('polydnn_')])"
@@ -36,3 +39,13 @@ def test_objects_of_the_users_own_load_none(seeing: Callable, shipped_target: Pa
     )
     done = seeing(shipped_target).run("-W", "error", "-c", program + SEEN)
     assert done.stdout == "imported []\n", done.stderr
+
+
+def test_the_stored_cost_of_an_unused_plugin_is_below_the_aim() -> None:
+    stored = json.loads((ROOT / "benchmarks" / "results" / "plugin_startup.json").read_text())
+    assert stored["aim_ms"] == 5.0
+    assert stored["rounds"] >= 30
+    assert set(stored["starts"]) == {"import_polydnn", "version", "first_look_up"}
+    for start in stored["starts"].values():
+        assert start["processor"]["added_ms"] < stored["aim_ms"]
+        assert start["processor"]["error_ms"] < stored["aim_ms"]
