@@ -79,5 +79,13 @@ class Layer(ABC):
         """y for x during training, with the way back; ``noise`` is None where the step is to be free of chance."""
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
+        inside = ", ".join(f"{key}={_in_words(value)}" for key, value in self.options.items())
         return f"{type(self).__name__}({inside})"
+
+
+def _in_words(value: Any) -> str:
+    """An option as one would write it: an activation by its name, with its options where it has any."""
+    name, options = getattr(value, "name", None), getattr(value, "options", None)
+    if name is None or options is None:
+        return repr(value)
+    return repr((name, dict(options)) if options else name)
