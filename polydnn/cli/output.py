@@ -11,8 +11,8 @@ import click
 
 __all__ = ["counted", "figure", "only_results_on_stdout", "plain", "print_json", "print_table"]
 
-PIPE_WIDTH = 120
-"""Columns where the output is no terminal and has no width of its own."""
+PIPE_WIDTH = 1000
+"""Columns where the output is no terminal: lines are not broken there, so that other programs can read them."""
 
 
 @contextlib.contextmanager
