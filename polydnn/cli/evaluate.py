@@ -11,6 +11,7 @@ from polydnn.cli.item_text import Item, item_from_text
 from polydnn.cli.model import TrainedModel, open_model
 from polydnn.cli.option_types import ItemType, Number
 from polydnn.cli.output import figure, only_results_on_stdout, print_json
+from polydnn.cli.sections import SectionedCommand
 from polydnn.datasets import Task
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ __all__ = ["evaluate"]
 DATA_KEYS = ("target", "task", "test_fraction", "folder")
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("model")
 @click.option("--dataset", metavar="NAME|FILE", help="What to measure on; the data it was trained on unless given.")
 @click.option(

@@ -12,6 +12,7 @@ import click
 
 from polydnn.cli.output import print_json
 from polydnn.cli.run_folder import write_text
+from polydnn.cli.sections import SectionedCommand
 from polydnn.errors import InvalidArgumentError, StorageError
 
 __all__ = ["new"]
@@ -25,7 +26,7 @@ TRY = {
 }
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("name")
 @click.option("--activation", "kind", flag_value="activation", help="Offer an activation.")
 @click.option("--loss", "kind", flag_value="loss", help="Offer a loss.")

@@ -12,6 +12,7 @@ from polydnn.cli.data import read_features
 from polydnn.cli.model import open_model
 from polydnn.cli.output import counted, only_results_on_stdout, print_json
 from polydnn.cli.run_folder import write_text
+from polydnn.cli.sections import SectionedCommand
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["predict"]
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("model")
 @click.argument("file")
 @click.option("--output", metavar="FILE", help="Write a .csv file; standard output unless given.")

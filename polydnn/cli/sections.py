@@ -23,7 +23,7 @@ def _write_options(command: click.Command, ctx: click.Context, formatter: click.
     for param in command.get_params(ctx):
         record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
         if record is not None:
-            section = GLOBAL_SECTION if param.name == "help" else getattr(param, "section", PLAIN_SECTION)
+            section = GLOBAL_SECTION if "--help" in param.opts else getattr(param, "section", PLAIN_SECTION)
             sections.setdefault(section, []).append(record)
     for title in sorted(sections, key=lambda title: title == GLOBAL_SECTION):
         with formatter.section(title):

@@ -193,7 +193,7 @@ def test_hinge_gets_an_output_of_either_sign(run: Any, tmp_path: Path) -> None:
     assert tomllib.loads((tmp_path / "here" / "experiment.toml").read_text())["output_activation"] == "identity"
 
 
-@pytest.mark.parametrize("backend", ["torch", "jax", "array-api-strict"])
+@pytest.mark.parametrize("backend", ["torch", "array-api-strict"])
 def test_the_backend_is_a_flag(run: Any, backend: str) -> None:
     pytest.importorskip(backend.replace("-", "_"))
     options = ["train", "--dataset", "breast_cancer", "--epochs", 2, "--batch-size", "full", "--json"]
