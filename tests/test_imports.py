@@ -4,7 +4,6 @@ import ast
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,10 +175,7 @@ def test_importing_polydnn_loads_no_library_and_no_plugin() -> None:
 
 
 def test_importing_polydnn_is_quick() -> None:
-    """The best of five fresh processes, after the first has warmed the disk; NumPy's own share is part of it."""
-    code = "import time; t = time.perf_counter(); import polydnn; print(time.perf_counter() - t)"
-    seconds = []
-    deadline = time.monotonic() + 20
-    while len(seconds) < 5 or (min(seconds) > SECONDS_TO_IMPORT and time.monotonic() < deadline):
-        seconds.append(float(fresh(code)))  # a busy machine gets more tries, not more time
+    """The best of five fresh processes, in processor time: other work on the machine must not fail it."""
+    code = "import time; t = time.process_time(); import polydnn; print(time.process_time() - t)"
+    seconds = [float(fresh(code)) for _ in range(5)]
     assert min(seconds) < SECONDS_TO_IMPORT, seconds
