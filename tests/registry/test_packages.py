@@ -52,14 +52,14 @@ print(json.dumps({"before": before, "imported": imported, "options": dict(item.o
 
 
 @pytest.fixture
-def python(installed_packages, clean_environment):
-    """Runs a program in a fresh process that sees the installed packages."""
+def python(installed_packages, packages_without_plugins, clean_environment):
+    """Runs a program in a fresh process that sees these packages, and no plugin of whoever runs the tests."""
+    path = f"{installed_packages}:{ROOT}:{packages_without_plugins}"
 
     def run(program, *flags, **variables):
-        environment = clean_environment | {"PYTHONPATH": f"{installed_packages}:{ROOT}"} | variables
-        return subprocess.run(
-            [sys.executable, *flags, "-c", program], env=environment, capture_output=True, text=True, check=False
-        )
+        environment = clean_environment | {"PYTHONPATH": path} | variables
+        command = [sys.executable, "-S", *flags, "-c", program]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     return run
 

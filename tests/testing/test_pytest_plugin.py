@@ -99,7 +99,8 @@ def test_an_unknown_package_is_wrong_usage(write_plugin: Callable, run_pytest: C
     write_plugin("sound", SOUND)
     status, text = run_pytest("-p", "polydnn.testing.pytest_plugin", "--polydnn-package", "polydnn-sond")
     assert status == 4
-    assert "--polydnn-package polydnn-sond: unknown plugin 'polydnn-sond'; registered: polydnn, polydnn-sound" in text
+    assert "--polydnn-package polydnn-sond: unknown plugin 'polydnn-sond'; registered: polydnn, " in text
+    assert "Did you mean 'polydnn-sound'?" in text
 
 
 def test_importing_the_kit_does_not_import_pytest() -> None:
