@@ -1,6 +1,7 @@
 """The dense layer: an affine map of all inputs, followed by an activation."""
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,10 @@ class Dense(Layer):
         return {**weight, "bias": (self.units,)} if self.use_bias else {**weight}
 
     def with_activation(self, activation: Activation) -> "Dense":
-        """The same affine map before another activation."""
-        return Dense(self.units, activation, use_bias=self.use_bias, initializer=self.initializer)
+        """The same layer, of the same class, before another activation."""
+        twin = copy(self)
+        twin.activation = activation
+        return twin
 
     def pre_activation(self, arrays: Mapping[str, Array], x: Array, *, xp: Namespace) -> Array:
         """Z (n, units)."""
