@@ -61,9 +61,9 @@ def packages_without_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return link_installed_packages(tmp_path_factory.mktemp("links") / "site")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def venv_with_polydnn(tmp_path_factory: pytest.TempPathFactory, packages_without_plugins: Path) -> Place:
-    """A virtual environment with the wheel of this checkout, into which pip can install plugins."""
+    """A virtual environment with the wheel of this checkout, into which a file of tests can install plugins."""
     for needed in ("pip", "hatchling"):
         pytest.importorskip(needed, reason=f"{needed} is needed to install packages for real")
     folder = tmp_path_factory.mktemp("environment")
