@@ -77,10 +77,24 @@ def _explain(error: Exception, debug: bool) -> None:
         traceback.print_exception(error, file=sys.stderr)
     elif isinstance(error, PolydnnError):
         click.echo(f"Error: {error}", err=True)
+        return
+    text = " ".join(str(error).split())
+    if _memory_ran_out(error):
+        said = f" ({text.rstrip('.')})" if text else ""
+        click.echo(
+            f"Error: the memory does not suffice{said}. What it holds grows with the widths of --hidden, with "
+            f"--batch-size and with the rows of the data; make them smaller.",
+            err=True,
+        )
     else:
-        text = " ".join(str(error).split())
         click.echo(f"Error: unexpected {type(error).__name__}{': ' if text else ''}{text}", err=True)
         click.echo("This should not happen. Run the command again with --debug for the traceback to report.", err=True)
+
+
+def _memory_ran_out(error: Exception) -> bool:
+    """Whether an allocation failed: array libraries raise other classes than MemoryError for it."""
+    words = ("can't allocate memory", "out of memory", "RESOURCE_EXHAUSTED", "array is too big", "Maximum allowed")
+    return isinstance(error, MemoryError) or any(each in str(error) for each in words)
 
 
 def _silence_standard_output() -> None:

@@ -1,5 +1,6 @@
 """A trained model on the command line: its file, or the run folder it lies in with the experiment that made it."""
 
+import shlex
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,8 @@ def open_model(model: str, backend: str | None = None) -> TrainedModel:
         path = path / MODEL
     if not path.is_file():
         where = f"the folder {path.parent} holds no {MODEL}" if path.name == MODEL else f"there is no file {path}"
-        msg = f"no model: {where}. Train one with polydnn train --output {path.parent}."
+        folder = path.parent if path.suffix == Path(MODEL).suffix else path
+        msg = f"no model: {where}. Train one with: polydnn train --output {shlex.quote(str(folder))}"
         raise StorageError(msg)
     return TrainedModel(Network.load(path, backend=backend), path, _beside(path))
 

@@ -49,7 +49,7 @@ class CsvTable:
         positions = [self.position(name) for name in text]
         blocks: list[np.ndarray[Any, Any]] = []
         for block in self._blocks():
-            blocks.append(self._numbers(block, places))
+            blocks.append(self._numbers(block, places, first=not blocks))
             for column, position in zip(columns, positions, strict=True):
                 column.lines.extend(line for line, _ in block)
                 column.cells.extend(self._text(line, row, position) for line, row in block)
@@ -107,23 +107,36 @@ class CsvTable:
         if block:
             yield block
 
-    def _numbers(self, block: list[tuple[int, list[str]]], places: list[int]) -> np.ndarray[Any, Any]:
+    def _numbers(self, block: list[tuple[int, list[str]]], places: list[int], *, first: bool) -> np.ndarray[Any, Any]:
         everything = places == list(range(len(self.header)))
         cells = [row if everything else [row[place] for place in places] for _, row in block]
         try:
             numbers = np.fromiter(map(float, chain.from_iterable(cells)), np.float64, len(block) * len(places))
         except ValueError:
-            raise self._bad_number(block, places) from None
+            raise self._bad_number(block, places, first) from None
         # float() reads 1_000 as a thousand, which no table means
         if not np.all(np.isfinite(numbers)) or any("_" in "".join(row) for row in cells):
-            raise self._bad_number(block, places)
+            raise self._bad_number(block, places, first)
         return numbers.reshape(len(block), len(places))
 
-    def _bad_number(self, block: list[tuple[int, list[str]]], places: list[int]) -> DataFileError:
+    def _bad_number(self, block: list[tuple[int, list[str]]], places: list[int], first: bool) -> DataFileError:
         line, place, cell = next(
             (line, place, row[place]) for line, row in block for place in places if _number(row[place]) is None
         )
+        if first:
+            words = [each for each in places if all(_number(row[each]) is None for _, row in block)]
+            if place in words:
+                return self._text_columns(line, cell, place, [self.header[each] for each in words])
         return self.bad_cell(line, self.header[place], cell, "a finite number")
+
+    def _text_columns(self, line: int, cell: str, place: int, names: list[str]) -> DataFileError:
+        """The error for columns without a single number, which no correction of a cell mends."""
+        also = [name for name in names if name != self.header[place]]
+        return DataFileError(
+            f"{self.origin}, line {line}, column {self.header[place]!r}: expected a finite number, {_found(cell)}; no "
+            f"cell of the column is a number. Encode it in numbers (a column of 0 and 1 for each of its values, for "
+            f"instance), or leave it out." + (f" The same holds for: {', '.join(also)}." if also else "")
+        )
 
     def _text(self, line: int, row: list[str], position: int) -> str:
         cell = row[position].strip()
@@ -133,11 +146,14 @@ class CsvTable:
 
     def bad_cell(self, line: int, column: str, cell: str, expected: str) -> DataFileError:
         """The error for a cell that cannot be used."""
-        found = f"found {cell!r}" if cell.strip() else "found an empty cell"
         return DataFileError(
-            f"{self.origin}, line {line}, column {column!r}: expected {expected}, {found}; "
+            f"{self.origin}, line {line}, column {column!r}: expected {expected}, {_found(cell)}; "
             f"correct the cell or remove the row."
         )
+
+
+def _found(cell: str) -> str:
+    return f"found {cell!r}" if cell.strip() else "found an empty cell"
 
 
 def _number(cell: str) -> float | None:

@@ -74,6 +74,22 @@ def test_an_unexpected_error_is_short_and_asks_for_a_report(run: Any, monkeypatc
     )
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")])
+def test_memory_that_does_not_suffice_is_no_fault_of_the_program(
+    run: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("polydnn.cli.experiment.Experiment.load_data", fail)
+    result = run("train")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: the memory does not suffice")
+    assert ("Tried to allocate 9 GiB)." in result.stderr) == bool(str(error))
+    assert "widths of --hidden, with --batch-size" in result.stderr
+    assert "should not happen" not in result.stderr
+
+
 def test_ctrl_c_outside_a_fit_ends_with_130(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt

@@ -110,6 +110,14 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
     ("a,y\n1,2\n-inf,3\n", "y", DataFileError, r"line 3, column 'a': expected a finite number, found '-inf'"),
     ("a,y\n1e999,2\n", "y", DataFileError, r"line 2, column 'a': expected a finite number, found '1e999'"),
     ("a,y\n1_000,2\n", "y", DataFileError, r"line 2, column 'a': expected a finite number, found '1_000'"),
+    ("a,b,y\n1,2,3\n4,red,5\n", "y", DataFileError, r"line 3, column 'b': .* found 'red'; correct the cell or remove"),
+    (
+        "a,b,c,y\n1,red,,3\n4,blue,,5\n",
+        "y",
+        DataFileError,
+        r"line 2, column 'b': .*, found 'red'; no cell of the column is a number\. Encode it in numbers \(.*\), or leave "
+        r"it out\. The same holds for: c\.$",
+    ),
     ("a,y\n1,2.5\n3,\n", "y", DataFileError, r"line 3, column 'y': expected a value, found an empty cell"),
     ("a,y\n1,2.5\n3,NaN\n", "y", DataFileError, r"line 3, column 'y': expected a finite number .*, found 'NaN'"),
     ("a,y\n1,2.5\n3,?\n", "y", DataFileError, r"line 3, column 'y': expected a finite number .*found '\?'"),
