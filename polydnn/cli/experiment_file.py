@@ -18,6 +18,9 @@ from polydnn.errors import ExperimentFileError, StorageError, did_you_mean
 
 __all__ = ["experiment_argument", "experiment_text", "read_experiment"]
 
+TRAIN_ONLY = {"checkpoint_every", "keep", "on_storage_failure"}
+"""Keys that train writes and that are no part of the experiment: other commands pass them over."""
+
 
 def experiment_argument(command: Any) -> Any:
     """The argument EXPERIMENT.toml, whose values become the defaults of the other parameters."""
@@ -39,6 +42,8 @@ def read_experiment(path: Path, ctx: click.Context) -> dict[str, Any]:
     """
     content = _parsed(path)
     options = {each.name: each for each in ctx.command.params if isinstance(each, click.Option) and each.expose_value}
+    for key in TRAIN_ONLY - options.keys():
+        content.pop(key, None)
     for key, value in content.items():
         if key not in options:
             possible = [str(name) for name in options]

@@ -20,6 +20,7 @@ COMMANDS = {
     "datasets": "List the data sets, describe one, or fetch one.",
     "doctor": "Report processor, caches, BLAS, memory, backends and GPU.",
     "evaluate": "Measure a trained model on a data set.",
+    "parity": "Compare a training on two backends, array by array and step by step.",
     "plugins": "List installed plugins, check one, or start a new one.",
     "predict": "Predict classes or values for the rows of a file.",
     "train": "Train a network; with nothing else given, on handwritten digits.",
