@@ -7,6 +7,8 @@
 Importing the package loads no plugin and no array library but NumPy; names are looked up at first use.
 """
 
+import importlib as _importlib
+
 from polydnn.activations.activation import Activation
 from polydnn.api.backends import backends, get_backend
 from polydnn.api.layers import Dense
@@ -97,3 +99,11 @@ __all__ = [
     "reference_step",
     "schedule",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """``polydnn.testing``, the conformance kit, is imported when it is first named."""
+    if name == "testing":
+        return _importlib.import_module("polydnn.testing")
+    msg = f"module 'polydnn' has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -8,7 +8,7 @@ import numpy as np
 from polydnn.arrays import Backend, check_seed, stream
 from polydnn.arrays.dtypes import cast_host
 from polydnn.arrays.inputs import as_input
-from polydnn.errors import InvalidArgumentError, ShapeError
+from polydnn.errors import InvalidArgumentError, InvalidDataError, ShapeError
 from polydnn.layers import Dense, Layer, Normalization
 from polydnn.layers.checks import check_count
 from polydnn.layers.normalization import fit_constants, inverse
@@ -27,12 +27,13 @@ BLOCK = 4096
 class Network:
     """An ordered chain of layers: A0 = X, A_l = layer_l(A_{l-1}), prediction = A_L; batches are rows.
 
-    ``in_features`` is the width of X. ``layers`` is a sequence of layers; a Normalization may stand first. ``backend``
-    and ``dtype`` ("float32" or "float64") say where and how the arrays are kept, ``seed`` which weights it starts from.
-    ``target_normalization`` trains a regression on scaled targets; predictions come back in the user's units.
-    ``task`` is told by the last activation unless given: softmax means multi-class, sigmoid binary or multi-label,
-    anything else regression. ``features`` and ``targets`` name the columns of x and y, ``classes`` the classes in the
-    order of their numbers. ``arrays`` are values to start from, by name, instead of drawn ones.
+    ``in_features`` is the width of X. ``layers`` is a sequence of layers; a Normalization may stand first.
+    ``backend`` and ``dtype`` ("float32" or "float64") say where and how the arrays are kept, ``seed`` which weights
+    it starts from. ``target_normalization`` trains a regression on scaled targets; predictions come back in the
+    user's units. ``task`` is told by the last activation unless given (softmax means multi-class, sigmoid binary or
+    multi-label, anything else regression), and settled by the loss the network is trained with. ``features`` and
+    ``targets`` name the columns of x and y, ``classes`` the classes in the order of their numbers. ``arrays`` are
+    values to start from, by name, instead of drawn ones.
     """
 
     def __init__(
@@ -58,11 +59,21 @@ class Network:
         self.backend = backend
         self.dtype = dtype
         self.seed = check_seed(seed)
+        if not isinstance(target_normalization, Normalization | None):
+            msg = (
+                f"Network: target_normalization must be 'standard', 'min-max' or None, found {target_normalization!r}."
+            )
+            raise InvalidArgumentError(msg)
         self.target_normalization = target_normalization
         if task is not None and task not in get_args(Task):
             msg = f"Network: task must be one of {', '.join(get_args(Task))}, or None, found {task!r}."
             raise InvalidArgumentError(msg)
         self.task: Task = task or _task_of(self.layers, target_normalization)
+        if target_normalization is not None and self.task != "regression":
+            msg = f"Network: target_normalization is for regression, and the task is {self.task!r}; leave it out."
+            raise InvalidArgumentError(msg)
+        self._task_given = task is not None
+        self.threshold = 0.5
         self.features, self.targets, self.classes = (
             tuple(str(name) for name in names) for names in (features, targets, classes)
         )
@@ -113,7 +124,8 @@ class Network:
     def set_parameters(self, values: Mapping[str, object]) -> None:
         """Replace arrays by name; arrays of the backend or host arrays, of the shapes they have now.
 
-        Raises InvalidArgumentError for a name the network does not have and ShapeError for another shape.
+        Raises InvalidArgumentError for a name the network does not have, ShapeError for another shape, and
+        InvalidDataError for NaN and infinity.
         """
         if not isinstance(values, Mapping):
             msg = f"set_parameters: values must be a mapping from names to arrays, found a {type(values).__name__}."
@@ -127,6 +139,9 @@ class Network:
             if array.shape != self._arrays[name].shape:
                 msg = f"set_parameters: {name} has shape {tuple(self._arrays[name].shape)}, found {tuple(array.shape)}."
                 raise ShapeError(msg)
+            if not bool(self.xp.all(self.xp.isfinite(array))):
+                msg = f"set_parameters: {name} must be finite, found NaN or infinity."
+                raise InvalidDataError(msg)
             fresh[name] = self.xp.asarray(array, copy=True)
         self.replace_arrays({**self._arrays, **fresh})
 
@@ -153,9 +168,15 @@ class Network:
         """Classes or values for x (n, in_features).
 
         A multi-class network gives labels (n,), a binary or multi-label one 0 and 1 (n, outputs), where the output
-        reaches one half; a regression gives values (n, outputs) in the user's units.
+        exceeds ``threshold`` (one half; zero where it was trained on signs); a regression gives values (n, outputs) in
+        the user's units. Raises InvalidDataError for NaN and infinity in x, which have no class; ``forward`` shows what
+        becomes of them.
         """
         rows = self.input_rows(x)
+        xp = self.xp
+        if xp.isdtype(rows.dtype, "real floating") and not bool(xp.all(xp.isfinite(rows))):
+            msg = "x must be finite to be predicted from, found NaN or infinity."
+            raise InvalidDataError(msg)
         return self._as_given(x, self.decide(self._in_blocks(rows)))
 
     def decide(self, output: Array) -> Array:
@@ -164,14 +185,19 @@ class Network:
         if self.task == "multiclass":
             return xp.argmax(output, axis=1)
         if self.task in ("binary", "multilabel"):
-            return xp.astype(output >= self.threshold, self.backend.index_dtype)
+            return xp.astype(output > self.threshold, self.backend.index_dtype)
         return self.in_user_units(output)
 
-    @property
-    def threshold(self) -> float:
-        """The output from which on a label counts as given: one half, or zero for outputs that take either sign."""
-        last = self.layers[-1]
-        return 0.5 if isinstance(last, Dense) and last.activation.name == "sigmoid" else 0.0
+    def settle_task(self, target_kind: str) -> None:
+        """Learn from what a loss calls its targets which task this is, where the constructor was not told.
+
+        Losses on signs put the threshold at zero, whatever the task.
+        """
+        if target_kind == "signs":
+            self.threshold = 0.0
+        if not self._task_given and target_kind != "real":
+            labels: Task = "binary" if self.outputs == 1 else "multilabel"
+            self.task = "multiclass" if target_kind == "classes" else labels
 
     def in_user_units(self, output: Array) -> Array:
         """Outputs scaled back to the units of the targets that were given."""

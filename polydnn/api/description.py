@@ -27,6 +27,7 @@ def describe_network(network: Network) -> dict[str, Any]:
         "dtype": network.dtype,
         "seed": network.seed,
         "task": network.task,
+        "threshold": network.threshold,
         "normalized": network.normalized,
         "layers": [_layer(layer) for layer in network.layers],
         "target_normalization": None if target is None else dict(target.options),

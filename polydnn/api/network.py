@@ -126,5 +126,6 @@ def network_of(
         classes=description.get("classes", ()),
         arrays=arrays,
     )
+    network.threshold = float(description.get("threshold", 0.5))
     network.normalized = bool(description.get("normalized", True))
     return network

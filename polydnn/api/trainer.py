@@ -16,7 +16,7 @@ from polydnn.metrics.metric import Metric
 from polydnn.network import Network
 from polydnn.optimizers.optimizer import Optimizer
 from polydnn.optimizers.schedule import Schedule
-from polydnn.registry import default_registry, executor_entries
+from polydnn.registry import default_registry, executor_entries, provenance
 from polydnn.registry import loss as loss_of
 from polydnn.registry import metric as metric_of
 from polydnn.registry import optimizer as optimizer_of
@@ -67,20 +67,21 @@ class Trainer(TrainerCore):
         execution: str = "auto",
         l1: float = 0.0,
         l2: float = 0.0,
-        weight_decay: float = 0.0,
+        weight_decay: float | None = None,
         clip_value: float | None = None,
         clip_norm: float | None = None,
         check_every: int | None = None,
     ) -> None:
+        chosen = loss_of(loss)
         super().__init__(
             network,
-            loss=loss_of(loss),
+            loss=chosen,
             optimizer=optimizer_of(optimizer),
             learning_rate=learning_rate,
             schedule=None if schedule is None else schedule_of(schedule),
             batch_size=batch_size,
             seed=None if seed is None else check_seed(seed),
-            metrics=_metrics(metrics),
+            metrics=_metrics(metrics, network, chosen.target_kind),
             callbacks=callbacks,
             execution=execution,
             executors=[Candidate(entry.spec.name, entry.spec.factory) for entry in executor_entries()],
@@ -189,11 +190,44 @@ class Trainer(TrainerCore):
         return trainer
 
 
-def _metrics(metrics: Sequence[Wanted[Metric]]) -> list[Metric]:
+def _metrics(metrics: Sequence[Wanted[Metric]], network: Network, target_kind: str) -> list[Metric]:
+    """The metrics as objects, each of which must measure the task at hand."""
     if isinstance(metrics, str) or not isinstance(metrics, Sequence):
         msg = f"metrics must be a sequence such as ['accuracy'], found {metrics!r}."
         raise InvalidArgumentError(msg)
-    return [metric_of(each) for each in metrics]
+    task = _task(network, target_kind)
+    found = [_for_task(metric_of(each), task) for each in metrics]
+    names = [each.name for each in found]
+    for metric in found:
+        if metric.tasks and task not in metric.tasks:
+            fitting = [name for name in default_registry().names("metric") if task in _tasks(name)]
+            msg = f"metrics: {metric.name} does not measure a {task} task; those that do: {', '.join(fitting)}."
+            raise InvalidArgumentError(msg)
+        if names.count(metric.name) > 1:
+            msg = f"metrics: {metric.name} is there more than once, and the history has one column for a name."
+            raise InvalidArgumentError(msg)
+    return found
+
+
+def _task(network: Network, target_kind: str) -> str:
+    """The task that the loss makes of the network: its own on real targets, else what the targets are."""
+    if not isinstance(network, Network):
+        return "regression"  # what is no network the trainer itself refuses, in better words
+    if target_kind == "real" or network.task != "regression":
+        return network.task
+    return "multiclass" if target_kind == "classes" else "binary" if network.outputs == 1 else "multilabel"
+
+
+def _tasks(name: str) -> tuple[str, ...]:
+    return metric_of(name).tasks
+
+
+def _for_task(metric: Metric, task: str) -> Metric:
+    """A metric that tells its task from the targets, told the network's: a few rows may look like another task."""
+    source = provenance("metric", metric)
+    if task == "regression" or source is None or metric.options.get("task") != "auto":
+        return metric
+    return metric_of((source.qualified, {**metric.options, "task": task}))
 
 
 class _PluginEvents(Callback):

@@ -129,5 +129,9 @@ class Backend(ABC):
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Backend":
+        """A copy of a network shares its backend: a library and a device cannot be doubled."""
+        return self
+
     def __repr__(self) -> str:
         return f"<backend {self.name}>"

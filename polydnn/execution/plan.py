@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from polydnn.activations import identity
+from polydnn.activations import identity, sigmoid, softmax
 from polydnn.arrays import Backend, stream
 from polydnn.layers import Dense, Layer
 from polydnn.losses.loss import LogitsForm, Loss
@@ -17,6 +18,8 @@ from polydnn.types import Array, Parameters
 __all__ = ["Key", "Noise", "OptimizerState", "Penalties", "Step", "StepPlan", "first_state"]
 
 LINEAR = identity()
+JOINED = {each.name: each.forward for each in (sigmoid(), softmax())}
+"""What the built-in losses mean by the names in their stable forms; another function may bear the same name."""
 
 OptimizerState: TypeAlias = dict[str, State]
 """The optimizer's state of every parameter, by the parameter's name."""
@@ -52,13 +55,13 @@ class Penalties:
     """What is added to the cost or taken from the gradients.
 
     ``l1`` and ``l2`` add l1 * sum |W| + l2 / 2 * sum W^2 over the weights to the cost; ``weight_decay`` is decoupled
-    (see Optimizer). Biases are left alone by all three. ``clip_value`` bounds every element of the gradients,
-    ``clip_norm`` the norm of all gradients together.
+    (see Optimizer; None means the optimizer's own). Biases are left alone by all three. ``clip_value`` bounds every
+    element of the gradients, ``clip_norm`` the norm of all gradients together.
     """
 
     l1: float = 0.0
     l2: float = 0.0
-    weight_decay: float = 0.0
+    weight_decay: float | None = None
     clip_value: float | None = None
     clip_norm: float | None = None
 
@@ -81,13 +84,16 @@ class StepPlan:
         """Where the step runs."""
         return self.network.backend
 
-    @property
+    @cached_property
     def form(self) -> LogitsForm | None:
         """The stable form that joins the loss with the last activation, if there is one."""
         last = self.network.layers[-1]
-        return self.loss.logits_forms.get(last.activation.name) if isinstance(last, Dense) else None
+        if not isinstance(last, Dense):
+            return None
+        name, forward = last.activation.name, last.activation.forward
+        return self.loss.logits_forms.get(name) if JOINED.get(name, forward) is forward else None
 
-    @property
+    @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The layers a step runs through."""
         *inner, last = self.network.layers
@@ -95,7 +101,7 @@ class StepPlan:
             last = last.with_activation(LINEAR)
         return (*inner, last)
 
-    @property
+    @cached_property
     def names(self) -> tuple[dict[str, str], ...]:
         """For every layer its arrays: short name to full name."""
         found: list[dict[str, str]] = [{} for _ in self.network.layers]
@@ -106,7 +112,7 @@ class StepPlan:
                 found[int(index)][short] = full
         return tuple(found)
 
-    @property
+    @cached_property
     def weight_names(self) -> frozenset[str]:
         """The parameters that penalties and weight decay reach: weights, not biases."""
         return frozenset(name for name in self.network.parameter_names if name.endswith(".weight"))

@@ -156,7 +156,7 @@ def penalty_function(plan: StepPlan) -> Charge | None:
 def update_rule(plan: StepPlan) -> UpdateRule:
     """Clipping, decoupled weight decay and the optimizer's update, parameter by parameter."""
     xp, update, penalties = plan.backend.xp, plan.optimizer.update, plan.penalties
-    decay = penalties.weight_decay or plan.optimizer.weight_decay
+    decay = plan.optimizer.weight_decay if penalties.weight_decay is None else penalties.weight_decay
     decayed = plan.weight_names if decay else frozenset()
 
     def apply(

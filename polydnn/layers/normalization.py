@@ -1,6 +1,7 @@
 """Normalization of inputs and targets by constants learnt from the training rows."""
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -82,9 +83,12 @@ def fit_constants(layer: Normalization, x: Array, *, dtype: DType, wide: DType, 
 
 def _range(shared: bool, x: Array, blocks: list[slice], wide: DType, xp: Namespace) -> tuple[Array, Array]:
     axis = None if shared else 0
-    low = xp.astype(xp.min(x, axis=axis), wide)
-    high = xp.astype(xp.max(x, axis=axis), wide)
-    return low, high - low
+    ends = []
+    for rows in blocks:
+        part = xp.astype(x[rows, :], wide)  # not every library takes the minimum of every integer type
+        ends.append((xp.min(part, axis=axis), xp.max(part, axis=axis)))
+    low = reduce(xp.minimum, (least for least, _ in ends))
+    return low, reduce(xp.maximum, (most for _, most in ends)) - low
 
 
 def _moments(shared: bool, x: Array, blocks: list[slice], wide: DType, xp: Namespace) -> tuple[Array, Array]:

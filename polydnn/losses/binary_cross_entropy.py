@@ -55,4 +55,11 @@ def binary_cross_entropy() -> Loss:
     [1.3863]
     """
     forms = {"sigmoid": LogitsForm(logits_value, logits_gradient)}
-    return Loss("binary_cross_entropy", value, gradient, target_kind="probabilities", logits_forms=forms)
+    return Loss(
+        "binary_cross_entropy",
+        value,
+        gradient,
+        target_kind="probabilities",
+        logits_forms=forms,
+        on_probabilities=True,
+    )

@@ -78,4 +78,6 @@ def categorical_cross_entropy() -> Loss:
     [0.2877]
     """
     forms = {"softmax": LogitsForm(logits_value, logits_gradient)}
-    return Loss("categorical_cross_entropy", value, gradient, target_kind="classes", logits_forms=forms)
+    return Loss(
+        "categorical_cross_entropy", value, gradient, target_kind="classes", logits_forms=forms, on_probabilities=True
+    )

@@ -43,6 +43,7 @@ class Loss:
     step takes; a loss never divides by the batch size.
 
     ``logits_forms`` maps the name of an output activation to the stable form of the two together.
+    ``on_probabilities`` says that predictions must lie between 0 and 1: a fit behind another output is refused.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Loss:
     target_kind: TargetKind = "real"
     logits_forms: Mapping[str, LogitsForm] = field(default_factory=dict)
     options: Options = field(default_factory=dict)
+    on_probabilities: bool = False
 
 
 def check_same_shape(loss: str, prediction: Array, target: Array) -> None:

@@ -5,10 +5,13 @@ from numbers import Integral, Real
 
 from polydnn.errors import InvalidArgumentError, did_you_mean
 
-__all__ = ["AVERAGES", "TASKS", "check_count", "check_threshold", "check_word"]
+__all__ = ["AVERAGES", "CLASSIFICATION", "COLUMNS", "TASKS", "check_count", "check_threshold", "check_word"]
 
 AVERAGES = ("auto", "macro", "micro")
-TASKS = ("auto", "binary", "multiclass", "multilabel")
+CLASSIFICATION = ("binary", "multiclass", "multilabel")
+TASKS = ("auto", *CLASSIFICATION)
+COLUMNS = ("binary", "multilabel", "regression")
+"""The tasks whose targets have a number for every output, which can be compared with the output itself."""
 
 
 def check_word(owner: str, argument: str, value: object, possible: tuple[str, ...]) -> str:

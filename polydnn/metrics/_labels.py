@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from polydnn.arrays import device_of
 from polydnn.errors import ShapeError
-from polydnn.metrics._arguments import TASKS, check_threshold, check_word
+from polydnn.metrics._arguments import CLASSIFICATION, TASKS, check_threshold, check_word
 from polydnn.metrics.metric import Metric
 from polydnn.types import Array, DType, Namespace, Options
 
@@ -52,7 +52,7 @@ def label_metric(
         labels = labels_of(name, prediction, target, task=task, threshold=limit, xp=xp)
         return nan_for_nan(measure(labels, xp=xp), prediction, xp=xp)
 
-    return Metric(name, value, higher_is_better, {**options, "task": task, "threshold": limit})
+    return Metric(name, value, higher_is_better, {**options, "task": task, "threshold": limit}, CLASSIFICATION)
 
 
 def labels_of(metric: str, prediction: Array, target: Array, *, task: str, threshold: float, xp: Namespace) -> Labels:

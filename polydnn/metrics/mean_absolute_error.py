@@ -1,5 +1,6 @@
 """Mean absolute error, in the units of the target."""
 
+from polydnn.metrics._arguments import COLUMNS
 from polydnn.metrics._regression import real_target
 from polydnn.metrics.metric import Metric
 from polydnn.types import Array, Namespace
@@ -17,7 +18,7 @@ def mean_absolute_error() -> Metric:
     >>> float(mean_absolute_error().value(np.asarray([[1.0], [7.0]]), np.asarray([[2.0], [3.0]]), xp=np))
     2.5
     """
-    return Metric("mean_absolute_error", value, higher_is_better=False)
+    return Metric("mean_absolute_error", value, higher_is_better=False, tasks=COLUMNS)
 
 
 def value(prediction: Array, target: Array, *, xp: Namespace) -> Array:

@@ -18,10 +18,12 @@ class Metric:
 
     ``value(prediction, target, *, xp)`` returns a 0-d array. ``prediction`` (n, outputs) is what the network puts out:
     probabilities for classifiers, values in the user's units for regression. ``target`` is (n, outputs), or (n,) class
-    labels for multi-class networks. ``higher_is_better`` tells early stopping which way is up.
+    labels for multi-class networks. ``higher_is_better`` tells early stopping which way is up. ``tasks`` are the tasks
+    ("binary", "multiclass", "multilabel", "regression") it measures; empty means any, and a trainer refuses others.
     """
 
     name: str
     value: MetricValue
     higher_is_better: bool = True
     options: Options = field(default_factory=dict)
+    tasks: tuple[str, ...] = ()

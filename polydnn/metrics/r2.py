@@ -1,6 +1,7 @@
 """R2: the share of the target's variance that the prediction explains."""
 
 from polydnn.arrays import device_of
+from polydnn.metrics._arguments import COLUMNS
 from polydnn.metrics._regression import real_target
 from polydnn.metrics.metric import Metric
 from polydnn.types import Array, Namespace
@@ -19,7 +20,7 @@ def r2() -> Metric:
     >>> float(r2().value(np.asarray([[1.0], [2.0], [2.0]]), np.asarray([[1.0], [2.0], [3.0]]), xp=np))
     0.5
     """
-    return Metric("r2", value)
+    return Metric("r2", value, tasks=COLUMNS)
 
 
 def value(prediction: Array, target: Array, *, xp: Namespace) -> Array:

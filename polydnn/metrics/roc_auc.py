@@ -23,7 +23,7 @@ def roc_auc() -> Metric:
     >>> float(roc_auc().value(prediction, np.asarray([0, 0, 1, 1]), xp=np))
     0.75
     """
-    return Metric("roc_auc", value)
+    return Metric("roc_auc", value, tasks=("binary", "multilabel"))
 
 
 def value(prediction: Array, target: Array, *, xp: Namespace) -> Array:

@@ -1,5 +1,6 @@
 """Root mean squared error, in the units of the target."""
 
+from polydnn.metrics._arguments import COLUMNS
 from polydnn.metrics._regression import real_target
 from polydnn.metrics.metric import Metric
 from polydnn.types import Array, Namespace
@@ -17,7 +18,7 @@ def root_mean_squared_error() -> Metric:
     >>> float(root_mean_squared_error().value(np.asarray([[1.0], [7.0]]), np.asarray([[1.0], [3.0]]), xp=np).round(4))
     2.8284
     """
-    return Metric("root_mean_squared_error", value, higher_is_better=False)
+    return Metric("root_mean_squared_error", value, higher_is_better=False, tasks=COLUMNS)
 
 
 def value(prediction: Array, target: Array, *, xp: Namespace) -> Array:

@@ -38,4 +38,4 @@ def top_k_accuracy(k: int = 5) -> Metric:
         share = xp.mean(xp.astype(right, counting_dtype(prediction, xp=xp)))
         return nan_for_nan(share, prediction, xp=xp)
 
-    return Metric("top_k_accuracy", value, options={"k": k})
+    return Metric("top_k_accuracy", value, options={"k": k}, tasks=("multiclass",))

@@ -36,8 +36,14 @@ def clip_by_global_norm(gradients: Mapping[str, Array], limit: float, *, xp: Nam
     limit = check_number("clip_by_global_norm", "limit", limit, "(0, inf)")
     if not gradients:
         return {}
-    factor = limit / xp.maximum(global_norm(gradients, xp=xp), limit)  # 1 where the norm is within, with no branch
-    return {name: factor * each for name, each in gradients.items()}
+    # divided by their largest element first: the squares of exploded gradients overflow, and limit / inf is no step
+    first, *rest = (xp.max(xp.abs(each)) for each in gradients.values())
+    for each in rest:
+        first = xp.maximum(first, each)
+    scale = xp.maximum(first, limit)
+    shares = {name: each / scale for name, each in gradients.items()}
+    factor = limit / xp.maximum(global_norm(shares, xp=xp), limit / scale)  # within the norm: factor = scale
+    return {name: factor * each for name, each in shares.items()}
 
 
 def global_norm(gradients: Mapping[str, Array], *, xp: Namespace) -> Array:

@@ -169,6 +169,11 @@ def _any_object(value: Any, where: str) -> None:
         raise _expected(where, value, "an object")
 
 
+def _share(value: Any, where: str) -> None:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise _expected(where, value, "a number from 0 to 1")
+
+
 def _object_or_null(value: Any, where: str) -> None:
     if value is not None:
         _any_object(value, where)
@@ -185,6 +190,7 @@ _network = _object(
         "features": _list(_label),
         "targets": _list(_label),
         "seed": _integer(0),
+        "threshold": _share,
         "normalized": _one_of(True, False),
         "target_normalization": _object_or_null,
     },

@@ -14,7 +14,7 @@ from polydnn.types import Array, Parameters
 __all__ = ["READ_BACK", "Found", "Watch", "find_first", "first_not_finite"]
 
 READ_BACK = 100
-"""Steps between two looks at a device, unless the user says otherwise: reading waits for all steps before it."""
+"""Steps between two looks, unless the user says otherwise: reading a device waits for all steps before it."""
 
 
 class Found(NamedTuple):
@@ -27,7 +27,10 @@ class Found(NamedTuple):
 
 
 class Watch:
-    """Looks at losses and parameters every ``every`` steps: each step on the host, every READ_BACK on a device.
+    """Looks at losses and parameters every ``every`` steps, and on the host at the loss of each step besides.
+
+    A parameter that is not finite spoils the loss of the next step, so that on the host it is noticed within one; to
+    look at all parameters after every step would cost more than a small network's step.
 
     On a device the losses since the last look are kept where they are, which costs nothing, and come back in one
     transfer, so that the very step is known whenever it is looked. ``parameters`` and ``state`` are those of the last
@@ -37,7 +40,7 @@ class Watch:
     def __init__(self, backend: Backend, every: int | None) -> None:
         self._backend = backend
         self._on_host = backend.library == "numpy"
-        self.every = every or (1 if self._on_host else READ_BACK)
+        self.every = every or READ_BACK
         self._losses: list[Array] = []
 
     def start(self, parameters: Parameters, state: OptimizerState) -> None:
@@ -53,6 +56,10 @@ class Watch:
     def note(self, loss: Array) -> None:
         """Keep the loss of a step, in any positive multiple, for the next look."""
         self._losses.append(loss)
+
+    def due(self, step: int, loss: Array) -> bool:
+        """Whether to look now: at the end of an interval, or at once where the host sees that a loss is not finite."""
+        return step % self.every == 0 or (self._on_host and not math.isfinite(loss))
 
     def all_finite(self, parameters: Mapping[str, Array], names: Iterable[str]) -> bool:
         """Whether all losses since the last look and the named parameters are finite."""

@@ -30,8 +30,8 @@ class EarlyStopping(Callback):
         if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
             msg = f"EarlyStopping: patience must be a whole number of at least 1, found {patience!r}."
             raise InvalidArgumentError(msg)
-        if not isinstance(min_delta, int | float) or not min_delta >= 0:
-            msg = f"EarlyStopping: min_delta must be a number of at least 0, found {min_delta!r}."
+        if not isinstance(min_delta, int | float) or not 0 <= min_delta < math.inf:
+            msg = f"EarlyStopping: min_delta must be a finite number of at least 0, found {min_delta!r}."
             raise InvalidArgumentError(msg)
         self.monitor = monitor
         self.patience = patience
@@ -49,9 +49,8 @@ class EarlyStopping(Callback):
             self.best, self.best_epoch, self.waited, self.stopped_epoch = None, 0, 0, None
             self._best_arrays = {}
 
-    def on_epoch_end(self, trainer: "Trainer", logs: Mapping[str, Any]) -> None:
-        if self.monitor not in logs:
-            possible = [name for name in logs if isinstance(logs[name], float)]
+        possible = trainer.columns
+        if self.monitor not in possible:
             msg = (
                 f"EarlyStopping: the history has no column {self.monitor!r}; it has {', '.join(possible)}."
                 f"{did_you_mean(self.monitor, possible)}"
@@ -59,6 +58,8 @@ class EarlyStopping(Callback):
             if self.monitor.startswith("val_"):
                 msg += " Give fit validation_data or validation_fraction for the val_ columns."
             raise InvalidArgumentError(msg)
+
+    def on_epoch_end(self, trainer: "Trainer", logs: Mapping[str, Any]) -> None:
         value = float(logs[self.monitor])
         if self._gain(value, trainer) > self.min_delta:
             self.best, self.best_epoch, self.waited = value, int(logs["epoch"]), 0

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from polydnn.errors import InvalidArgumentError, InvalidDataError, ShapeError
+from polydnn.layers import Dense
 from polydnn.losses.loss import Loss
 from polydnn.network import Network
 from polydnn.training.batches import Rows, split_rows
@@ -49,6 +50,7 @@ def place_fit(
     if validation_data is not None and validation_fraction is not None:
         msg = "fit: give validation_data or validation_fraction, not both."
         raise InvalidArgumentError(msg)
+    check_output(network, loss)
     rows = place_rows(network, loss, x, y, "x", "y")
     rows = replace(rows, weights=example_weights(network, sample_weight, class_weight, rows.metric_y))
     validation: Rows | None = None
@@ -88,7 +90,32 @@ def _require_weight(network: Network, rows: Rows, part: str) -> None:
         raise InvalidDataError(msg)
 
 
+def check_output(network: Network, loss: Loss) -> None:
+    """Refuse a loss on probabilities behind an output activation that gives other numbers.
+
+    What the activation gives is seen from a few points; where the loss has a stable form for it, that is enough.
+    """
+    if network.target_normalization is not None and loss.target_kind != "real":
+        kind = loss.target_kind
+        msg = f"target_normalization is for real targets, and the loss {loss.name} takes {kind}; leave it out."
+        raise InvalidArgumentError(msg)
+    last = network.layers[-1]
+    if not loss.on_probabilities or not isinstance(last, Dense) or last.activation.name in loss.logits_forms:
+        return
+    xp = network.xp
+    z = network.backend.asarray([[-3.0, 0.5, 3.0], [3.0, -3.0, -0.5]], dtype=network.real_dtype)
+    y = last.activation.forward(z, xp=xp)
+    if bool(xp.any(y < 0.0)) or bool(xp.any(y > 1.0)):
+        fitting = " or ".join(loss.logits_forms) or "one between 0 and 1"
+        msg = (
+            f"the loss {loss.name} takes probabilities, and the output activation {last.activation.name} gives "
+            f"numbers beyond 0 and 1; the output activation it is made for is {fitting}."
+        )
+        raise InvalidArgumentError(msg)
+
+
 def _scaled(network: Network, loss: Loss, rows: Rows, validation: Rows | None) -> tuple[Rows, Rows | None]:
+    network.settle_task(loss.target_kind)
     if not network.normalized:
         network.fit_normalization(rows.x)
     if network.target_normalized or loss.target_kind != "real":

@@ -68,11 +68,14 @@ def check_interval(value: object) -> int | None:
 
 
 def check_penalties(l1: object, l2: object, weight_decay: object, clip_value: object, clip_norm: object) -> Penalties:
-    """The penalties record; l1, l2 and weight_decay are at least 0, the clipping bounds above 0 or None."""
+    """The penalties record; l1, l2 and weight_decay are at least 0, the clipping bounds above 0.
+
+    None stands for no bound, and for the optimizer's own weight decay.
+    """
     return Penalties(
         _at_least_zero("l1", l1),
         _at_least_zero("l2", l2),
-        _at_least_zero("weight_decay", weight_decay),
+        None if weight_decay is None else _at_least_zero("weight_decay", weight_decay),
         _bound("clip_value", clip_value),
         _bound("clip_norm", clip_norm),
     )

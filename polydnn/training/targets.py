@@ -36,7 +36,7 @@ def prepare_targets(network: Network, loss: Loss, y: object, n: int, argument: s
     rows = _rows(network, given, argument, loss)
     if loss.target_kind == "classes":
         _check_probability_rows(rows, argument, network.xp)
-        return Targets(rows, rows)
+        return Targets(rows, network.xp.argmax(rows, axis=1))
     if loss.target_kind == "probabilities":
         _check_range(rows, argument, loss, network.xp)
         return Targets(rows, rows)

@@ -90,6 +90,7 @@ def test_built_in_items_are_called_by_their_plain_names() -> None:
         "dtype": "float32",
         "seed": 4,
         "task": "regression",
+        "threshold": 0.5,
         "normalized": True,
         "layers": [
             {
