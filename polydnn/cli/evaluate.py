@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from polydnn.cli.data import as_model_expects, load_data, rows_of
-from polydnn.cli.experiment import DEFAULT_METRICS, default_loss
+from polydnn.cli.experiment import DEFAULT_METRICS
 from polydnn.cli.item_text import Item, item_from_text
+from polydnn.cli.loss_fit import as_loss_wants, check_loss, default_loss
 from polydnn.cli.model import TrainedModel, open_model
 from polydnn.cli.option_types import ItemType, Number
 from polydnn.cli.output import figure, only_results_on_stdout, print_json
+from polydnn.cli.run_report import units_of_loss
 from polydnn.cli.sections import SectionedCommand
 from polydnn.datasets import Task
 
@@ -86,13 +88,17 @@ def _measure(
     from polydnn import Trainer
 
     network = trained.network
+    loss = loss or _kept_loss(trained) or default_loss(network.task)
+    check_loss(loss, data)
+    data = as_loss_wants(data, loss)
     trainer = Trainer(
         network,
-        loss=loss or _kept_loss(trained) or default_loss(network.task),
+        loss=loss,
         metrics=metrics or _kept_metrics(trained) or DEFAULT_METRICS[network.task],
     )
     rows = rows_of(data, split)
     measured = trainer.evaluate(rows.x, rows.y)
+    scaling = network.target_normalization
     return {
         "model": str(trained.path),
         "dataset": data.name,
@@ -101,6 +107,7 @@ def _measure(
         "rows": len(rows),
         "backend": network.backend.name,
         "device": network.backend.device_name(),
+        "target_normalization": "none" if scaling is None else scaling.kind,
         "loss": measured["loss"],
         "metrics": {name: value for name, value in measured.items() if name != "loss"},
     }
@@ -118,4 +125,4 @@ def _kept_metrics(trained: TrainedModel) -> tuple[Item, ...]:
 def _summary(report: Mapping[str, Any]) -> str:
     kind = {"train": "training", "test": "test", "all": "training and test"}[report["split"]]
     metrics = "  ".join(f"{name} {figure(value)}" for name, value in report["metrics"].items())
-    return f"{report['dataset']}, {report['rows']:,} {kind} rows: loss {figure(report['loss'])}  {metrics}"
+    return f"{report['dataset']}, {report['rows']:,} {kind} rows: loss {figure(report['loss'])}{units_of_loss(report)}  {metrics}"

@@ -5,28 +5,27 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import click
+
 from polydnn.cli.data import TEST_FRACTION, is_file, load_data
 from polydnn.cli.item_text import Item
+from polydnn.cli.loss_fit import as_loss_wants, check_loss, default_loss
 from polydnn.datasets import Dataset, Task
 from polydnn.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from polydnn import Callback, Network, Trainer
 
-__all__ = ["DEFAULT_METRICS", "Experiment", "default_loss"]
+__all__ = ["DEFAULT_METRICS", "Experiment"]
 
-DEFAULT_LOSSES: Mapping[Task, str] = {
-    "binary": "binary_cross_entropy",
-    "multiclass": "categorical_cross_entropy",
-    "multilabel": "binary_cross_entropy",
-    "regression": "mean_squared_error",
-}
 DEFAULT_OUTPUTS: Mapping[Task, str] = {
     "binary": "sigmoid",
     "multiclass": "softmax",
     "multilabel": "sigmoid",
     "regression": "identity",
 }
+OUTPUTS_BY_KIND = {"signs": "identity", "probabilities": "sigmoid"}
+"""The outputs that go before the task's, by what the loss calls its targets."""
 DEFAULT_METRICS: Mapping[Task, tuple[Item, ...]] = {
     "binary": (Item("accuracy", {}), Item("roc_auc", {})),
     "multiclass": (Item("accuracy", {}),),
@@ -40,22 +39,6 @@ DEFAULT_RATES = {"adam": 0.004}
 """Where the optimizer's own rate is for long trainings: falling along a cosine, this one arrives in tens of epochs."""
 BOUNDED_BELOW = ("relu", "sigmoid", "softplus")
 """Output activations that cannot reach targets of zero mean: their targets are scaled to [0, 1]."""
-
-
-def default_loss(task: Task) -> Item:
-    """The loss of a task for which none is named."""
-    return Item(DEFAULT_LOSSES[task], {})
-
-
-def _check_fit(loss: Item, target_kind: str, dataset: Dataset) -> None:
-    """Raise where one of loss and data set speaks of classes and the other does not."""
-    if (target_kind == "classes") != (dataset.task == "multiclass"):
-        has = "class labels" if target_kind == "classes" else "a number for every output"
-        msg = (
-            f"the loss {loss.name!r} wants {has} as targets, and {dataset.name!r} is for {dataset.task}; "
-            f"the loss for that is {DEFAULT_LOSSES[dataset.task]}."
-        )
-        raise InvalidArgumentError(msg)
 
 
 @dataclass(frozen=True)
@@ -89,7 +72,7 @@ class Experiment:
     class_weight: str
     l1: float
     l2: float
-    weight_decay: float
+    weight_decay: float | None
     clip_value: float | None
     clip_norm: float | None
     seed: int
@@ -119,23 +102,24 @@ class Experiment:
                 look_up(item)
 
     def load_data(self) -> Dataset:
-        """The data set."""
-        return load_data(
+        """The data set, its targets as the loss wants them."""
+        dataset = load_data(
             self.dataset,
             target=self.target,
             task=self.task,
             test_fraction=self.test_fraction,
             folder=self.folder,
         )
+        return as_loss_wants(dataset, self.loss or default_loss(dataset.task))
 
     def resolved_for(self, dataset: Dataset) -> "Experiment":
         """The experiment with every choice made that depends on the data; paths are absolute from here on."""
-        from polydnn import get_backend, loss
+        from polydnn import get_backend, loss, optimizer
 
         wanted = self.loss or default_loss(dataset.task)
+        check_loss(wanted, dataset)
         target_kind = loss(wanted).target_kind
-        _check_fit(wanted, target_kind, dataset)
-        default_output = "identity" if target_kind == "signs" else DEFAULT_OUTPUTS[dataset.task]
+        default_output = OUTPUTS_BY_KIND.get(target_kind, DEFAULT_OUTPUTS[dataset.task])
         output = self.output_activation or Item(default_output, {})
         path = Path(self.dataset).expanduser().absolute() if is_file(self.dataset) else None
         table = path is not None and not path.is_dir()  # a folder of images knows its task and its split
@@ -152,12 +136,20 @@ class Experiment:
             loss=wanted,
             learning_rate=self.learning_rate or DEFAULT_RATES.get(self.optimizer.name),
             metric=self.metric or DEFAULT_METRICS[dataset.task],
+            weight_decay=optimizer(self.optimizer).weight_decay if self.weight_decay is None else self.weight_decay,
         )
 
     def _target_normalization(self, task: Task, target_kind: str, output: str) -> str:
+        scalable = task == "regression" and target_kind == "real"
+        if self.target_normalization not in ("auto", "none") and not scalable:
+            msg = (
+                f"--target-normalization {self.target_normalization} scales the targets of a regression with a loss "
+                f"on any numbers; this is {task} with the loss {self.loss or default_loss(task)}. Leave it out."
+            )
+            raise click.UsageError(msg)
         if self.target_normalization != "auto":
             return self.target_normalization
-        if task != "regression" or target_kind != "real":
+        if not scalable:
             return "none"
         return "min-max" if output in BOUNDED_BELOW else "standard"
 

@@ -46,7 +46,8 @@ DATA_OPTIONS = (
     option(DATA, "--normalization", type=SCALINGS, default="auto", show_default=True,
            help="How the features are scaled, by constants of the training rows."),
     option(DATA, "--target-normalization", type=SCALINGS, default="auto", show_default=True,
-           help="How a regression's targets are scaled while training."),
+           help="How a regression's targets are scaled while training; its losses, in the history too, are in scaled "
+                "units, its metrics in the targets' own."),
 )  # fmt: skip
 
 NETWORK_OPTIONS = (
@@ -89,8 +90,8 @@ TRAINING_OPTIONS = (
            help="Whether rare classes count as much as frequent ones."),
     option(TRAINING, "--l1", metavar="FACTOR", type=FROM_ZERO, default=0.0, help="L1 penalty of the weights."),
     option(TRAINING, "--l2", metavar="FACTOR", type=FROM_ZERO, default=0.0, help="L2 penalty of the weights."),
-    option(TRAINING, "--weight-decay", metavar="FACTOR", type=FROM_ZERO, default=0.0,
-           help="Decoupled decay of the weights."),
+    option(TRAINING, "--weight-decay", metavar="FACTOR", type=FROM_ZERO,
+           help="Decoupled decay of the weights; the optimizer's own unless given."),
     option(TRAINING, "--clip-value", metavar="BOUND", type=ABOVE_ZERO, help="Bound every element of the gradients."),
     option(TRAINING, "--clip-norm", metavar="BOUND", type=ABOVE_ZERO, help="Bound the norm of all gradients together."),
     option(TRAINING, "--seed", metavar="N", type=Whole(low=0), default=0, show_default=True,

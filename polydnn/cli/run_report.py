@@ -1,6 +1,7 @@
 """What ``polydnn train`` says about a run: before it, after it, and where it was stopped."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from polydnn import Network, Trainer
     from polydnn.datasets import Dataset
 
-__all__ = ["Run", "finished_before", "finished_now", "heading", "interrupted", "summary"]
+__all__ = ["Run", "finished_before", "finished_now", "heading", "interrupted", "summary", "units_of_loss"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def finished_now(run: Run, seconds: float) -> dict[str, Any]:
         "epochs": len(trainer.history),
         "steps": trainer.progress.step,
         "parameters": network.parameter_count(),
+        "target_normalization": run.experiment.target_normalization,
         "train_loss": train["loss"],
         "test_loss": test["loss"],
         "test_metrics": {name: value for name, value in test.items() if name != "loss"},
@@ -106,12 +108,23 @@ def summary(report: dict[str, Any]) -> str:
     folder = Path(report["output"])
     files = ", ".join(name for name in (MODEL, EXPERIMENT, HISTORY, CURVES) if (folder / name).exists())
     return (
-        f"test rows: loss {figure(report['test_loss'])}  {measures}\n"
+        f"test rows: loss {figure(report['test_loss'])}{units_of_loss(report)}  {measures}\n"
         f"{counted(report['epochs'], 'epoch')}, {counted(report['steps'], 'step')} in {report['seconds']:.1f} s, "
         f"{report['samples_per_second']:,.0f} samples/s on {report['backend']}\n"
         f"in {folder}: {files}\n"
         f"next: polydnn evaluate {folder}, or polydnn predict {folder} FILE"
     )
+
+
+def units_of_loss(report: Mapping[str, Any]) -> str:
+    """What the loss is measured in, where that is not the units of the targets.
+
+    >>> units_of_loss({"target_normalization": "standard"})
+    ' (of standardized targets)'
+    """
+    units = {"standard": "standardized targets", "min-max": "targets scaled to [0, 1]"}
+    found = units.get(report["target_normalization"])
+    return "" if found is None else f" (of {found})"
 
 
 def _summary_of_interrupted(report: dict[str, Any]) -> str:

@@ -218,12 +218,20 @@ def _experiment_text(run: Run) -> str:
         "on_storage_failure": saving.on_failure,
     }
     sections = {
-        section: [(name, settled[name]) for name in _names(section) if name != "target" or settled[name]]
+        section: [
+            (str(option.name), _as_written(option, settled[str(option.name)]))
+            for option in _options(section)
+            if option.name != "target" or settled["target"]
+        ]
         for section in FILE_SECTIONS
     }
     return experiment_text(sections, "What was trained here: polydnn train experiment.toml does it again.")
 
 
-def _names(section: str) -> list[str]:
-    options = (param for param in train.params if isinstance(param, SectionedOption) and param.section == section)
-    return [str(param.name) for param in options]
+def _as_written(option: SectionedOption, value: Any) -> Any:
+    """The value, or the word for none where leaving the key out would mean the option's default instead."""
+    return "none" if value is None and isinstance(option.default, str | int | float) else value
+
+
+def _options(section: str) -> list[SectionedOption]:
+    return [param for param in train.params if isinstance(param, SectionedOption) and param.section == section]

@@ -19,6 +19,12 @@ FAILURES = [
     (["--optimizer", "sgd:momentum=2"], "sgd: momentum must be", "found 2"),
     (["--schedule", "cosin"], "unknown schedule 'cosin'", "Did you mean 'cosine'?"),
     (["--metric", "accurcy"], "unknown metric 'accurcy'", "Did you mean 'accuracy'?"),
+    (["--metric", "r2"], "metrics: r2 does not measure a multiclass task; those that do: accuracy, "),
+    (
+        ["--dataset", "california_housing", "--metric", "accuracy"],
+        "metrics: accuracy does not measure a regression task; those that do: ",
+        "r2, root_mean_squared_error",
+    ),
     (["--initializer", "he"], "unknown initializer 'he'", "registered: "),
     (["--backend", "tensorflow"], "unknown backend 'tensorflow'", "numpy"),
     (["--execution", "fast", "--epochs", "1"], "execution must be one of auto, reference", "found 'fast'"),
@@ -30,10 +36,18 @@ FAILURES = [
     (["--test-fraction", "0.5"], "'digits' knows its own. Leave them out."),
     (
         ["--loss", "binary_cross_entropy"],
-        "'digits' is for multiclass",
-        "the loss for that is categorical_cross_entropy",
+        "the loss 'binary_cross_entropy' does not serve 'digits', which is for multiclass; those that do: "
+        "categorical_cross_entropy, mean_absolute_error, mean_squared_error",
+        "Without --loss it is categorical_cross_entropy.",
     ),
-    (["--dataset", "yeast", "--loss", "categorical_cross_entropy"], "wants class labels as targets"),
+    (["--loss", "hinge"], "the loss 'hinge' does not serve 'digits'"),
+    (
+        ["--dataset", "breast_cancer", "--loss", "categorical_cross_entropy"],
+        "which is for binary; those that do: binary_cross_entropy, hinge, mean_absolute_error",
+    ),
+    (["--dataset", "yeast", "--loss", "categorical_cross_entropy"], "which is for multilabel; those that do: "),
+    (["--dataset", "california_housing", "--loss", "hinge"], "which is for regression; those that do: mean_absolute"),
+    (["--dataset", "california_housing", "--loss", "binary_cross_entropy"], "which is for regression; those that do"),
     (["--dataset", "breast_cancer", "--output-activation", "softmax"], "needs several outputs", "use sigmoid"),
     (["--hidden", "1000000000000"], "the memory does not suffice (", "--hidden", "--batch-size"),
     (["--hidden", "10000000000000000000000000"], "the memory does not suffice (", "--hidden", "--batch-size"),
@@ -56,6 +70,11 @@ WRONG_USAGE = [
     (["--optimizer", "sgd:momentum="], "expected options as key=value,key=value behind the last colon"),
     (["--dtype", "float16"], "'float16' is not one of 'float32', 'float64'."),
     (["--patience", "3"], "--patience looks at validation rows; set some aside with --validation-fraction 0.1."),
+    (
+        ["--target-normalization", "standard"],
+        "--target-normalization standard scales the targets of a regression",
+        "this is multiclass with the loss categorical_cross_entropy. Leave it out.",
+    ),
     (
         ["--dataset", "flowers.csv"],
         "flowers.csv is to be predicted with --target; its columns: length, width, species.",

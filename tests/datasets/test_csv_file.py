@@ -115,8 +115,8 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
         "a,b,c,y\n1,red,,3\n4,blue,,5\n",
         "y",
         DataFileError,
-        r"line 2, column 'b': .*, found 'red'; no cell of the column is a number\. Encode it in numbers \(.*\), or leave "
-        r"it out\. The same holds for: c\.$",
+        r"line 2, column 'b': .*, found 'red'; no cell of the column is a number\. Encode it in numbers \(.*\), or "
+        r"leave it out\. The same holds for: c\.$",
     ),
     ("a,y\n1,2.5\n3,\n", "y", DataFileError, r"line 3, column 'y': expected a value, found an empty cell"),
     ("a,y\n1,2.5\n3,NaN\n", "y", DataFileError, r"line 3, column 'y': expected a finite number .*, found 'NaN'"),
