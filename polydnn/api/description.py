@@ -99,6 +99,8 @@ def item_of(described: Mapping[str, Any], components: list[dict[str, Any]], cust
     """
     try:
         kind, name, options = described["item"], described["name"], dict(described["options"])
+        if len(described) > 3:
+            raise ValueError  # a key that this version does not know
     except (KeyError, TypeError, ValueError):
         msg = f"the description of an item is malformed: {described!r}."
         raise ModelFileError(msg) from None

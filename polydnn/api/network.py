@@ -8,6 +8,7 @@ import numpy as np
 
 from polydnn.api.backends import get_backend
 from polydnn.api.description import Custom, components_of, describe_network, layers_of, target_of
+from polydnn.api.model_refusal import refused_as_model_file
 from polydnn.arrays import Backend
 from polydnn.layers import Layer, Normalization
 from polydnn.network import Network as NetworkCore
@@ -87,15 +88,18 @@ class Network(NetworkCore):
         Nothing is imported because the file names it. Raises ModelFileError naming file and reason, and
         UnknownNameError that says what to ``pip install`` where a component's package is missing.
         """
-        given = custom or {}
+        given, place = custom or {}, get_backend(backend)
+        plugins: set[str] = set()
 
         def expected(description: dict[str, Any]) -> dict[str, tuple[int, ...]]:
             network = description["network"]
+            plugins.update(each["distribution"] for each in description["components"] if each["distribution"])
             layers = layers_of(network, description["components"], given)
             return array_shapes(network["in_features"], layers, target_of(network))
 
-        description, arrays = read_model(path, expected=expected)
-        return network_of(description["network"], description["components"], given, backend, arrays)
+        with refused_as_model_file(Path(path), plugins):
+            description, arrays = read_model(path, expected=expected)
+            return network_of(description["network"], description["components"], given, place, arrays)
 
 
 def _resolved(layers: Sequence[Wanted[Layer]]) -> Any:
