@@ -17,7 +17,7 @@ from polydnn.registry import dataset as dataset_of
 if TYPE_CHECKING:
     from polydnn import Network
 
-__all__ = ["as_model_expects", "is_file", "load_data", "read_features", "rows_of"]
+__all__ = ["as_model_expects", "is_file", "is_table", "load_data", "read_features", "rows_of", "target_columns"]
 
 TABLES = (".csv", ".csv.gz")
 TEST_FRACTION = 0.2
@@ -32,6 +32,11 @@ def is_file(name: str) -> bool:
     return os.sep in name or name.lower().endswith((*TABLES, ".npz")) or Path(name).exists()
 
 
+def is_table(name: str) -> bool:
+    """Whether ``name`` is a path of a file of rows, which polydnn splits, rather than of a folder of images."""
+    return is_file(name) and name.lower().endswith((*TABLES, ".npz")) and not Path(name).expanduser().is_dir()
+
+
 def load_data(
     name: str,
     *,
@@ -39,8 +44,9 @@ def load_data(
     task: Task | None = None,
     test_fraction: float | None = None,
     folder: str | None = None,
+    classes: Sequence[str] = (),
 ) -> Dataset:
-    """The data set of that name, or in that file.
+    """The data set of that name, or in that file; ``classes`` are those a model knows, for a table.
 
     Raises UsageError for a table without a target, UnknownNameError for a name nobody offers, and what the readers
     raise.
@@ -50,7 +56,13 @@ def load_data(
         if name.lower().endswith(TABLES) and not target:
             raise _target_needed(name)
         return load(
-            name, folder=folder, targets=list(target) or None, task=task, test_fraction=fraction, seed=SPLIT_SEED
+            name,
+            folder=folder,
+            targets=list(target) or None,
+            task=task,
+            test_fraction=fraction,
+            seed=SPLIT_SEED,
+            classes=list(classes) if classes and is_table(name) else None,
         )
     if target or task or test_fraction:
         msg = f"--target, --task and --test-fraction are for files; {name!r} knows its own. Leave them out."
@@ -83,7 +95,52 @@ def read_features(path: str, network: "Network") -> np.ndarray[Any, Any]:
     if not path.lower().endswith(TABLES):
         msg = f"{path}: unknown ending; predict reads .csv, .csv.gz and .npz."
         raise InvalidArgumentError(msg)
-    return read_csv_features(path, network.features or None)
+    return read_csv_features(path, _feature_columns(path, network))
+
+
+def _feature_columns(path: str, network: "Network") -> Sequence[str] | None:
+    """The columns by the model's names; by their places where the model learnt from columns without names."""
+    if not _unnamed(network.features, "x"):
+        return network.features or None
+    with open_csv(Path(path)) as table:
+        header = table.header
+    if set(network.features) <= set(header):
+        return network.features
+    columns = [name for name in header if name not in network.targets]
+    if len(columns) != network.in_features:
+        msg = (
+            f"the model learnt from {network.in_features} columns without names, and {path} has {len(columns)}: "
+            f"{_few(columns)}. Leave the others out."
+        )
+        raise InvalidDataError(msg)
+    if columns != [str(number) for number in range(len(columns))] and all(map(_is_number, columns)):
+        msg = f"{path}: the first line holds numbers only; put a header row with names above it."
+        raise InvalidDataError(msg)
+    return columns
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _unnamed(names: Sequence[str], letter: str) -> bool:
+    """Whether these are the names that columns of arrays get, which have none of their own."""
+    return tuple(names) in (tuple(f"{letter}{number}" for number in range(len(names))), (letter,))
+
+
+def target_columns(name: str, network: "Network") -> tuple[str, ...]:
+    """The model's target columns in a table; none where the model's targets had no names and the table has none such.
+
+    The targets of arrays are called y, y0 or, where they were one-hot, class.
+    """
+    if not _unnamed(network.targets, "y") and network.targets != ("class",):
+        return network.targets
+    with open_csv(Path(name)) as table:
+        return network.targets if set(network.targets) <= set(table.header) else ()
 
 
 def as_model_expects(dataset: Dataset, network: "Network") -> Dataset:
@@ -96,6 +153,8 @@ def as_model_expects(dataset: Dataset, network: "Network") -> Dataset:
         msg = f"the model does {network.task}, the data set {dataset.name!r} is for {dataset.task}; say --task."
         raise InvalidDataError(msg)
     if network.features and set(network.features) - set(dataset.features):
+        if _goes_by_place(dataset, network):
+            return _with_classes(replace(dataset, features=network.features), network.classes)
         missing = [name for name in network.features if name not in dataset.features]
         msg = (
             f"{dataset.name!r} lacks {len(missing)} of the model's features: {_few(missing)}; "
@@ -103,6 +162,12 @@ def as_model_expects(dataset: Dataset, network: "Network") -> Dataset:
         )
         raise InvalidDataError(msg)
     return _with_classes(_with_features(dataset, network.features), network.classes)
+
+
+def _goes_by_place(dataset: Dataset, network: "Network") -> bool:
+    """Whether the columns are as many as the model's, and at least one side has no names for them."""
+    from_arrays = dataset.source.lower().endswith(".npz") and _unnamed(dataset.features, "x")
+    return dataset.in_features == network.in_features and (from_arrays or _unnamed(network.features, "x"))
 
 
 def _with_features(dataset: Dataset, features: Sequence[str]) -> Dataset:

@@ -1,11 +1,12 @@
 """``polydnn evaluate``: loss and metrics of a trained model on a data set."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from polydnn.cli.data import as_model_expects, load_data, rows_of
+from polydnn.cli.data import as_model_expects, is_file, is_table, load_data, rows_of, target_columns
 from polydnn.cli.experiment import DEFAULT_METRICS
 from polydnn.cli.item_text import Item, item_from_text
 from polydnn.cli.loss_fit import as_loss_wants, check_loss, default_loss
@@ -28,7 +29,9 @@ DATA_KEYS = ("target", "task", "test_fraction", "folder")
 @click.argument("model")
 @click.option("--dataset", metavar="NAME|FILE", help="What to measure on; the data it was trained on unless given.")
 @click.option(
-    "--split", type=click.Choice(["train", "test", "all"]), default="test", show_default=True, help="Which rows."
+    "--split",
+    type=click.Choice(["train", "test", "all"]),
+    help="Which rows; unless given, those for testing, and all of a file that the model was not trained on.",
 )
 @click.option(
     "--target", metavar="COLUMN", multiple=True, help="Target column of a .csv file; the model's unless given."
@@ -46,7 +49,7 @@ DATA_KEYS = ("target", "task", "test_fraction", "folder")
 def evaluate(
     model: str,
     dataset: str | None,
-    split: str,
+    split: str | None,
     loss: Item | None,
     metric: Sequence[Item],
     backend: str | None,
@@ -60,26 +63,36 @@ def evaluate(
     """
     with only_results_on_stdout():
         trained = open_model(model, backend)
-        data = _data(trained, dataset, about_data)
-        report = _measure(trained, data, split, loss, metric)
+        data, rows = _data(trained, dataset, split, about_data)
+        report = _measure(trained, data, rows, loss, metric)
     print_json(report) if json else click.echo(_summary(report))
 
 
-def _data(trained: TrainedModel, name: str | None, given: Mapping[str, Any]) -> "Dataset":
+def _data(
+    trained: TrainedModel, name: str | None, split: str | None, given: Mapping[str, Any]
+) -> tuple["Dataset", str]:
+    """The data set as the model understands it, and which of its rows are to be measured."""
     network = trained.network
     if name is None and "dataset" not in trained.experiment:
         msg = f"say what to measure on with --dataset; no experiment.toml lies beside {trained.path}."
         raise click.UsageError(msg)
-    chosen: dict[str, Any] = {
-        key: given[key] or (trained.experiment.get(key) if name is None else None) for key in DATA_KEYS
-    }
-    name = name or str(trained.experiment["dataset"])
-    if name.lower().endswith((".csv", ".csv.gz")):
-        chosen["target"] = chosen["target"] or network.targets
-    if name.lower().endswith((".csv", ".csv.gz", ".npz")):
+    own = name is None or _is_training_data(trained, name)
+    name = str(trained.experiment["dataset"]) if name is None else name
+    chosen: dict[str, Any] = {key: given[key] or (trained.experiment.get(key) if own else None) for key in DATA_KEYS}
+    if is_table(name):
+        if not name.lower().endswith(".npz"):
+            chosen["target"] = chosen["target"] or target_columns(name, network)
         chosen["task"] = chosen["task"] or network.task
+        if split == "all" or not (split or own or given["test_fraction"]):
+            chosen["test_fraction"] = 1.0  # nothing is split: a single row, or rows of one class, can be measured
     chosen["target"] = tuple(chosen["target"] or ())
-    return as_model_expects(load_data(name, **chosen), network)
+    dataset = load_data(name, **chosen, classes=network.classes if chosen["task"] == network.task else ())
+    return as_model_expects(dataset, network), split or ("test" if len(dataset.train) else "all")
+
+
+def _is_training_data(trained: TrainedModel, name: str) -> bool:
+    kept = str(trained.experiment.get("dataset", ""))
+    return name == kept or (is_file(name) and Path(name).expanduser().resolve() == Path(kept).resolve())
 
 
 def _measure(
@@ -123,6 +136,7 @@ def _kept_metrics(trained: TrainedModel) -> tuple[Item, ...]:
 
 
 def _summary(report: Mapping[str, Any]) -> str:
-    kind = {"train": "training", "test": "test", "all": "training and test"}[report["split"]]
+    kind = {"train": "training rows", "test": "test rows", "all": "rows"}[report["split"]]
     metrics = "  ".join(f"{name} {figure(value)}" for name, value in report["metrics"].items())
-    return f"{report['dataset']}, {report['rows']:,} {kind} rows: loss {figure(report['loss'])}{units_of_loss(report)}  {metrics}"
+    loss = f"{figure(report['loss'])}{units_of_loss(report)}"
+    return f"{report['dataset']}, {report['rows']:,} {kind}: loss {loss}  {metrics}"

@@ -42,12 +42,14 @@ def load(
     task: Task | None = None,
     test_fraction: float = TEST_FRACTION,
     seed: int = 0,
+    classes: Sequence[str] | None = None,
 ) -> Dataset:
     """A built-in data set by its name, or one's own by the path of a .csv, .csv.gz or .npz file or of an IDX folder.
 
     A built-in name wins; write ``./digits`` for a folder of that name. ``folder`` is where a built-in set's files lie.
     ``targets`` names the target columns of a .csv file, and must be given for one. ``task``, ``test_fraction`` and
-    ``seed`` say how one's own rows are understood and split; built-in sets and IDX folders have a fixed split.
+    ``seed`` say how one's own rows are understood and split, ``classes`` which classes there are (see ``from_arrays``);
+    built-in sets and IDX folders know all that themselves.
 
     Raises UnknownNameError for a name nobody knows, InvalidArgumentError for an argument that does not apply or an
     unknown ending, and what the readers raise.
@@ -58,18 +60,24 @@ def load(
     """
     loaders = {name: loader for name, loader, _ in builtin_datasets()}
     if str(name_or_path) in loaders and not isinstance(name_or_path, Path):
-        _refuse(str(name_or_path), "is built in", targets=targets, task=task, test_fraction=test_fraction)
+        _refuse(
+            str(name_or_path), "is built in", targets=targets, task=task, test_fraction=test_fraction, classes=classes
+        )
         return loaders[str(name_or_path)](None if folder is None else Path(folder).expanduser())
     path = Path(name_or_path).expanduser()
     _refuse(str(path), "is a path", folder=folder)
     if path.is_dir():
-        _refuse(str(path), "is a folder of images", targets=targets, task=task, test_fraction=test_fraction)
+        _refuse(
+            str(path), "is a folder of images", targets=targets, task=task, test_fraction=test_fraction, classes=classes
+        )
         return read_image_folder(path)
     if path.name.lower().endswith(".npz"):
         _refuse(str(path), "has its targets in the array y", targets=targets)
-        return read_npz(path, task=task, test_fraction=test_fraction, seed=seed)
+        return read_npz(path, task=task, test_fraction=test_fraction, seed=seed, classes=classes)
     if path.name.lower().endswith(ENDINGS):
-        return read_csv(path, _needed(path, targets), task=task, test_fraction=test_fraction, seed=seed)
+        return read_csv(
+            path, _needed(path, targets), task=task, test_fraction=test_fraction, seed=seed, classes=classes
+        )
     raise _unreadable(str(name_or_path), path, list(loaders))
 
 

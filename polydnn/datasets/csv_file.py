@@ -25,12 +25,14 @@ def read_csv(
     task: Task | None = None,
     test_fraction: float = 0.2,
     seed: int = 0,
+    classes: Sequence[str] | None = None,
 ) -> Dataset:
     """The data set in a .csv or .csv.gz file; ``targets`` names the target columns, all others are features.
 
     Features are float64 (n, in_features). A target column of text holds classes, numbered in sorted order; ``task``
     is inferred where it is None, by the rule of ``polydnn.datasets.targets``. ``test_fraction`` of the rows, drawn by
-    ``seed``, are for testing. 20,000 rows of nine numbers take about a tenth of a second.
+    ``seed``, are for testing; that and ``classes`` are as in ``from_arrays``. 20,000 rows of nine numbers take about a
+    tenth of a second.
 
     Raises StorageError where there is no such file and DataFileError, with line and column, for a missing or repeated
     column, a row of another length, a cell that is empty, no number, NaN or infinite.
@@ -45,7 +47,13 @@ def read_csv(
     path = Path(path)
     with open_csv(path) as table:
         return dataset_from_table(
-            table, _target_names(table, targets), name=_stem(path), task=task, test_fraction=test_fraction, seed=seed
+            table,
+            _target_names(table, targets),
+            name=_stem(path),
+            task=task,
+            test_fraction=test_fraction,
+            seed=seed,
+            classes=classes,
         )
 
 
@@ -57,6 +65,7 @@ def dataset_from_table(
     task: Task | None = None,
     test_fraction: float = 0.2,
     seed: int = 0,
+    classes: Sequence[str] | None = None,
 ) -> Dataset:
     """The data set in an open table; the arguments are those of ``read_csv``."""
     task = check_task(task)
@@ -74,6 +83,7 @@ def dataset_from_table(
         seed=seed,
         features=features,
         targets=targets,
+        classes=classes,
         name=name,
         source=table.origin,
     )

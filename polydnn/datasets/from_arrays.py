@@ -28,13 +28,16 @@ def from_arrays(
     seed: int = 0,
     features: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
     name: str = "arrays",
     source: str = "arrays given by the caller",
 ) -> Dataset:
     """A data set from ``x`` (n, in_features) and ``y`` (n,) or (n, columns): NumPy arrays, lists, data frames.
 
     Rows to test on are the pair ``test``, or else ``test_fraction`` of the rows, drawn by ``seed`` (class by class
-    where there are classes). ``task`` is inferred where it is None, by the rule of ``polydnn.datasets.targets``.
+    where there are classes); a ``test_fraction`` of 1 leaves all rows, as they stand, for testing. ``classes`` names
+    the classes in the order of their numbers where a model has settled them; otherwise y tells them. ``task`` is
+    inferred where it is None, by the rule of ``polydnn.datasets.targets``.
     x keeps its dtype, integers stay integers; y becomes what ``Rows`` describes. Nothing given is modified.
 
     Raises ShapeError for other shapes or lengths that differ, DTypeError for text, objects or complex numbers,
@@ -50,7 +53,7 @@ def from_arrays(
     names = _names(targets, "targets", "y", 1 if y.ndim == 1 else y.shape[1])
     everything = y if given is None else np.concatenate([y, given[1]])  # the test rows may hold a class of their own
     origin = "y" if targets is None else f"y ({', '.join(names)})"
-    found = interpret_targets(everything, task, origin=origin, names=targets or ())
+    found = interpret_targets(everything, task, origin=origin, names=targets or (), known=tuple(classes or ()))
     if given is not None:
         train, test_rows = Rows(x, found.y[: len(x)]), Rows(given[0], found.y[len(x) :])
     else:
@@ -70,6 +73,8 @@ def from_arrays(
 
 
 def _split(x: Host, found: Targets, test_fraction: float, seed: int) -> tuple[Rows, Rows]:
+    if test_fraction == 1.0 and not isinstance(test_fraction, bool):
+        return Rows(x[:0], found.y[:0]), Rows(x, found.y)
     labels = found.y.reshape(-1) if found.classes else None
     train, test = split_rows(len(x), test_fraction=test_fraction, seed=seed, labels=labels)
     return Rows(x[train], found.y[train]), Rows(x[test], found.y[test])

@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,19 @@ SPLIT = ("x_train", "y_train", "x_test", "y_test")
 Host = np.ndarray[Any, Any]
 
 
-def read_npz(path: str | Path, *, task: Task | None = None, test_fraction: float = 0.2, seed: int = 0) -> Dataset:
+def read_npz(
+    path: str | Path,
+    *,
+    task: Task | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    classes: Sequence[str] | None = None,
+) -> Dataset:
     """The data set in an .npz file with the keys x and y, or x_train, y_train, x_test and y_test.
 
-    The arrays are those of ``from_arrays``, which makes the data set; ``test_fraction`` and ``seed`` count only where
-    the file does not separate the test rows itself. Nothing in the file is executed: object arrays are refused.
+    The arrays and ``classes`` are those of ``from_arrays``, which makes the data set; ``test_fraction`` and ``seed``
+    count only where the file does not separate the test rows itself. Nothing in the file is executed: object arrays
+    are refused.
     Raises StorageError where there is no such file, DataFileError where it breaks the format, and what ``from_arrays``
     raises for arrays that do not fit.
 
@@ -43,6 +52,7 @@ def read_npz(path: str | Path, *, task: Task | None = None, test_fraction: float
         task=task,
         test_fraction=test_fraction,
         seed=seed,
+        classes=classes,
         name=path.stem,
         source=str(path),
     )

@@ -42,11 +42,14 @@ def check_task(task: object) -> Task | None:
     raise InvalidArgumentError(msg)
 
 
-def interpret_targets(raw: Host, task: Task | None, *, origin: str = "y", names: Sequence[str] = ()) -> Targets:
+def interpret_targets(
+    raw: Host, task: Task | None, *, origin: str = "y", names: Sequence[str] = (), known: Sequence[str] = ()
+) -> Targets:
     """Targets from ``raw``, (n,) or (n, columns) of numbers or text, for ``task`` or for the one the rule infers.
 
     y is int64 for classes and labels and float64 for regression; a multi-class task also takes one-hot rows, whose
-    classes are then called by ``names``. ``origin`` says in messages where the values come from.
+    classes are then called by ``names``. ``known`` are the classes, by number, where they are settled already; one of
+    them may be all there is. ``origin`` says in messages where the values come from.
     Raises ShapeError, DTypeError or InvalidDataError where the values do not fit the task.
 
     >>> found = interpret_targets(np.array(["cat", "dog", "ant", "dog"]), None)
@@ -61,8 +64,8 @@ def interpret_targets(raw: Host, task: Task | None, *, origin: str = "y", names:
     if task == "multilabel":
         return Targets(_zeros_and_ones(columns, task, origin), task)
     if columns.shape[1] == 1:
-        return _classes(columns[:, 0], task, origin)
-    return _one_hot(columns, task, origin, names)
+        return _classes(columns[:, 0], task, origin, known)
+    return _renumbered(_one_hot(columns, task, origin, names), known, origin)
 
 
 def _infer(columns: Host) -> Task:
@@ -80,22 +83,38 @@ def _infer(columns: Host) -> Task:
     return "binary" if len(distinct) <= 2 else "multiclass"
 
 
-def _classes(labels: Host, task: Task, origin: str) -> Targets:
+def _classes(labels: Host, task: Task, origin: str, known: Sequence[str]) -> Targets:
     if labels.dtype.kind == "f" and not np.all(labels == np.floor(labels)):
         row = int(np.argmax(labels != np.floor(labels)))
         msg = f"{origin}: class labels must be whole numbers or text, found {labels[row]} at row {row}."
         raise InvalidDataError(msg)
     distinct, y = np.unique(labels, return_inverse=True)
     classes = tuple(str(int(each)) if labels.dtype.kind != "U" else str(each) for each in distinct)
-    if len(classes) < 2:
+    if len(classes) < 2 and not known:
         msg = f"{origin}: all rows have the class {classes[0]!r}; a {task} task needs at least two classes."
         raise InvalidDataError(msg)
-    if task == "binary" and len(classes) > 2:
+    if task == "binary" and len(classes) > 2 and not known:
         few = ", ".join(classes[:5]) + (", ..." if len(classes) > 5 else "")
         msg = f"{origin}: a binary task has two classes, found {len(classes)}: {few}. Use task='multiclass'."
         raise InvalidDataError(msg)
     y = y.astype(np.int64)
-    return Targets(y[:, None] if task == "binary" else y, task, classes)
+    return _renumbered(Targets(y[:, None] if task == "binary" else y, task, classes), known, origin)
+
+
+def _renumbered(found: Targets, known: Sequence[str], origin: str) -> Targets:
+    """The labels as numbers of the classes that are known, where some are."""
+    if not known:
+        return found
+    unknown = [name for name in found.classes if name not in known]
+    if unknown:
+        msg = f"{origin}: unknown classes: {_few(unknown)}; those that are known: {_few(known)}."
+        raise InvalidDataError(msg)
+    numbers = np.array([list(known).index(name) for name in found.classes], dtype=np.int64)
+    return Targets(numbers[found.y], found.task, tuple(known))
+
+
+def _few(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
 
 
 def _one_hot(columns: Host, task: Task, origin: str, names: Sequence[str]) -> Targets:

@@ -5,7 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+import polydnn
 
 
 def _train(run: Any, *options: object) -> dict[str, Any]:
@@ -67,9 +70,11 @@ def test_another_file_is_understood_as_the_model_does(run: Any, flowers: Path, t
     more = run("evaluate", "here", "--dataset", "more.csv", "--split", "all", "--json")
     assert json.loads(more.stdout)["loss"] == pytest.approx(same["loss"], rel=1e-6)
     (tmp_path / "roses.csv").write_text("length,width,species\n" + "".join(f"{','.join(row)}\n" for row in roses))
-    lonely = run("evaluate", "here", "--dataset", "roses.csv")
-    assert lonely.exit_code == 1
-    assert "all rows have the class 'rose'" in lonely.stderr
+    lonely = run("evaluate", "here", "--dataset", "roses.csv", "--metric", "accuracy", "--json")
+    assert json.loads(lonely.stdout)["rows"] == 30
+    answers = run("predict", "here", "roses.csv").stdout.splitlines()[1:]
+    share = sum(line.startswith("rose,") for line in answers) / 30
+    assert json.loads(lonely.stdout)["metrics"]["accuracy"] == pytest.approx(share)
 
 
 def test_a_class_missing_from_a_file_does_not_renumber_the_others(run: Any, tmp_path: Path) -> None:
@@ -95,7 +100,7 @@ def test_data_that_do_not_fit_the_model_are_refused(run: Any, flowers: Path, tmp
     assert "'other' lacks 1 of the model's features: width; it has length." in lacking.stderr
     (tmp_path / "new.csv").write_text(flowers.read_text().replace("iris", "tulip"))
     unknown = run("evaluate", "here", "--dataset", "new.csv")
-    assert "'new' has classes the model does not know: tulip; it knows iris, rose." in unknown.stderr
+    assert "y (species): unknown classes: tulip; those that are known: iris, rose." in unknown.stderr
     task = run("evaluate", "here", "--dataset", "yeast")
     assert "the model does binary, the data set 'yeast' is for multilabel; say --task." in task.stderr
 
@@ -106,3 +111,74 @@ def test_a_damaged_experiment_beside_the_model_is_named(run: Any, tmp_path: Path
     result = run("evaluate", "here")
     assert result.exit_code == 1
     assert "here/experiment.toml is no TOML file: " in result.stderr
+
+
+def _table(path: Path, rows: list[str]) -> None:
+    path.write_text("length,width,species\n" + "".join(f"{row}\n" for row in rows))
+
+
+def test_another_file_is_measured_whole_and_the_training_file_on_its_test_rows(
+    run: Any, flowers: Path, tmp_path: Path
+) -> None:
+    trained = _train(run, "--dataset", flowers, "--target", "species", "--test-fraction", 0.3)
+    _table(tmp_path / "new.csv", flowers.read_text().splitlines()[1:21])
+
+    def measured(*options: object) -> tuple[int, str, float]:
+        report = json.loads(run("evaluate", "here", *options, "--json").stdout)
+        return report["rows"], report["split"], report["loss"]
+
+    assert measured("--dataset", "new.csv")[:2] == (20, "all")
+    assert measured("--dataset", "new.csv", "--split", "test")[:2] == (4, "test")
+    assert measured("--dataset", "new.csv", "--test-fraction", 0.5)[:2] == (10, "test")
+    assert measured("--dataset", "./flowers.csv") == measured() == (18, "test", trained["test_loss"])
+    assert run("evaluate", "here", "--dataset", "new.csv").stdout.startswith("new, 20 rows: loss ")
+
+
+def test_a_file_that_sets_test_rows_aside_is_measured_on_them(run: Any, tmp_path: Path) -> None:
+    digits = polydnn.dataset("digits")
+    parts = {"x_train": digits.train.x, "y_train": digits.train.y, "x_test": digits.test.x, "y_test": digits.test.y}
+    np.savez(tmp_path / "split.npz", **parts)
+    trained = _train(run)
+    found = json.loads(run("evaluate", "here", "--dataset", "split.npz", "--json").stdout)
+    assert (found["rows"], found["split"], found["loss"]) == (359, "test", pytest.approx(trained["test_loss"]))
+
+
+def test_one_row_is_enough(run: Any, flowers: Path, tmp_path: Path) -> None:
+    _train(run, "--dataset", flowers, "--target", "species")
+    _table(tmp_path / "one.csv", ["3,2,rose"])
+    for options in ([], ["--split", "all"]):
+        found = run("evaluate", "here", "--dataset", "one.csv", "--metric", "accuracy", *options, "--json")
+        assert json.loads(found.stdout)["rows"] == 1
+    assert "1 rows with test_fraction=0.2 leave none" in (
+        run("evaluate", "here", "--dataset", "one.csv", "--split", "test").stderr
+    )
+
+
+def test_columns_without_names_go_by_their_places(run: Any, flowers: Path, tmp_path: Path) -> None:
+    rows = [line.split(",") for line in flowers.read_text().splitlines()[1:]]
+    x, y = np.array([row[:2] for row in rows], dtype=float), np.array([row[2] for row in rows])
+    np.savez(tmp_path / "arrays.npz", x=x, y=y)
+    np.savez(tmp_path / "narrow.npz", x=x[:, :1], y=y)
+    _train(run, "--dataset", flowers, "--target", "species")
+    by_name = json.loads(run("evaluate", "here", "--dataset", flowers, "--split", "all", "--json").stdout)
+    by_place = json.loads(run("evaluate", "here", "--dataset", "arrays.npz", "--json").stdout)
+    assert by_place["metrics"] == by_name["metrics"]
+    assert by_place["loss"] == pytest.approx(by_name["loss"])
+    narrow = run("evaluate", "here", "--dataset", "narrow.npz")
+    assert "'narrow' lacks 2 of the model's features: length, width; it has x0." in narrow.stderr
+
+
+def test_a_model_of_arrays_measures_a_table(run: Any, flowers: Path, tmp_path: Path) -> None:
+    rows = [line.split(",") for line in flowers.read_text().splitlines()[1:]]
+    x, y = np.array([row[:2] for row in rows], dtype=float), np.array([row[2] for row in rows])
+    np.savez(tmp_path / "arrays.npz", x=x, y=y)
+    _train(run, "--dataset", "arrays.npz")
+    own = json.loads(run("evaluate", "here", "--split", "all", "--json").stdout)
+    unsaid = run("evaluate", "here", "--dataset", flowers)
+    assert unsaid.exit_code == 2
+    assert "is to be predicted with --target; its columns: length, width, species." in unsaid.stderr
+    found = json.loads(run("evaluate", "here", "--dataset", flowers, "--target", "species", "--json").stdout)
+    assert found["metrics"] == own["metrics"]
+    assert found["loss"] == pytest.approx(own["loss"])
+    wide = run("evaluate", "here", "--dataset", flowers, "--target", "species", "--target", "width")
+    assert wide.exit_code == 1

@@ -98,3 +98,29 @@ def test_predictions_are_the_same_on_another_backend(run: Any, flowers: Path) ->
         for more in ([], ["--backend", "array-api-strict"])
     )
     assert there == pytest.approx(here, rel=1e-5)
+
+
+def test_a_model_of_arrays_takes_a_table_s_columns_in_their_order(run: Any, tmp_path: Path) -> None:
+    x = np.arange(60.0).reshape(30, 2) % 7
+    np.savez(tmp_path / "arrays.npz", x=x, y=x[:, 0] * 3 + 0.5)
+    run("train", "--dataset", "arrays.npz", "--epochs", 2, "--output", "here")
+    expected = _rows(run("predict", "here", "arrays.npz").stdout)
+    lines = [f"{a},{b}" for a, b in x.tolist()]
+    headers = {
+        "a,b": lines,
+        "0,1": lines,
+        "a,b,y": [f"{line},9" for line in lines],
+        "x1,x0": [f"{b},{a}" for a, b in x],
+    }
+    for header, rows in headers.items():
+        (tmp_path / "table.csv").write_text("\n".join([header, *rows]) + "\n")
+        assert _rows(run("predict", "here", "table.csv").stdout) == expected
+    refused = {
+        "a,b,c": "the model learnt from 2 columns without names, and table.csv has 3: a, b, c. Leave the others out.",
+        "0.5,4": "table.csv: the first line holds numbers only; put a header row with names above it.",
+    }
+    for header, words in refused.items():
+        (tmp_path / "table.csv").write_text(header + "\n" + ",".join("1" * len(header.split(","))) + "\n")
+        result = run("predict", "here", "table.csv")
+        assert result.exit_code == 1
+        assert words in result.stderr

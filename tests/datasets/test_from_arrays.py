@@ -163,3 +163,30 @@ def test_arrays_of_another_library_do_not_move_by_themselves(backend: Backend) -
 def test_features_alone_are_checked_in_the_same_way() -> None:
     with pytest.raises(ShapeError, match=r"^rows must have the shape \(n, in_features\), found \(3,\)"):
         as_features([1, 2, 3], "rows")
+
+
+def test_all_rows_may_be_for_testing_as_they_stand() -> None:
+    x, y = np.arange(6.0)[:, None], ["b", "b", "c", "b", "c", "b"]
+    dataset = from_arrays(x, y, test_fraction=1.0, classes=["a", "b", "c"], task="multiclass")
+    assert (len(dataset.train), dataset.in_features, dataset.classes) == (0, 1, ("a", "b", "c"))
+    assert dataset.test.x.tolist() == x.tolist()
+    assert dataset.test.y.tolist() == [1, 1, 2, 1, 2, 1]
+
+
+@pytest.mark.parametrize("y", [["rose"], [1, 1]], ids=["text", "numbers"])
+def test_one_of_the_classes_that_are_known_may_be_all_there_is(y: list[Any]) -> None:
+    classes = ["iris", "rose"] if y == ["rose"] else ["0", "1"]
+    dataset = from_arrays(np.zeros((len(y), 2)), y, test_fraction=1.0, classes=classes, task="binary")
+    assert dataset.test.y.tolist() == [[1]] * len(y)
+
+
+def test_one_hot_columns_are_numbered_as_the_known_classes() -> None:
+    rows = np.eye(2, dtype=int)
+    given = {"task": "multiclass", "targets": ["b", "a"], "test_fraction": 1.0}
+    assert from_arrays(rows, rows, **given).test.y.tolist() == [0, 1]
+    assert from_arrays(rows, rows, classes=["a", "b"], **given).test.y.tolist() == [1, 0]
+
+
+def test_a_class_beside_the_known_ones_is_refused() -> None:
+    with pytest.raises(InvalidDataError, match=r"^y: unknown classes: tulip; those that are known: iris, rose\.$"):
+        from_arrays(np.zeros((3, 1)), ["rose", "tulip", "iris"], classes=["iris", "rose"])
