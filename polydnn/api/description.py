@@ -16,6 +16,9 @@ __all__ = ["Custom", "components_of", "describe_item", "describe_network", "item
 Custom = Mapping[str, Any]
 """Objects of the user's own by name, for items that no package registers."""
 
+MAX_LAYERS = 10_000
+"""To make so many takes half a second; a file that only has to be refused may not keep its reader busy for longer."""
+
 KINDS: dict[str, type] = {"activation": Activation, "initializer": Initializer}
 
 
@@ -130,6 +133,9 @@ def _name_of(component: Mapping[str, Any]) -> str:
 
 def layers_of(description: Mapping[str, Any], components: list[dict[str, Any]], custom: Custom) -> list[Layer]:
     """The layers of a description."""
+    if len(description["layers"]) > MAX_LAYERS:
+        msg = f"the description has {len(description['layers'])} layers, of {MAX_LAYERS} allowed in a file."
+        raise ModelFileError(msg)
     layers = []
     for layer in description["layers"]:
         options = {

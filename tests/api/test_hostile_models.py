@@ -99,6 +99,7 @@ HOSTILE: dict[str, Edit] = {
     "target list in": network(target_normalization={"kind": ["standard"]}),
     "component kind twice": component(kind="dense"),
     "object of its author": lambda d: (component()(d), layer(1, activation=item("activation", "mine"))(d)),
+    "layers without number": layers(*[{"type": "dropout", "options": {"rate": 0.0}}] * 30_000),
     "a thousand layers": layers(*[{"type": "dense", "options": DENSE}] * 1000),
 }
 MISSING: dict[str, Edit] = {
@@ -140,13 +141,15 @@ def test_the_starting_point_is_valid(write: Callable[[Edit], Path]) -> None:
 @pytest.mark.parametrize("fault", HOSTILE)
 def test_it_is_refused_by_the_one_class_in_time_and_memory(fault: str, write: Callable[[Edit], Path]) -> None:
     path = write(HOSTILE[fault])
-    tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()  # of this process: the machine may have more to do
     with pytest.raises(ModelFileError) as error:
         polydnn.Network.load(path)
-    seconds, (_, peak) = time.perf_counter() - started, tracemalloc.get_traced_memory()
+    assert time.process_time() - started < 1.0
+    tracemalloc.start()
+    with pytest.raises(ModelFileError):
+        polydnn.Network.load(path)
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert seconds < 1.0
     assert peak < path.stat().st_size + 64 * 2**20
     assert str(path) in str(error.value)
     assert len(str(error.value)) > len(f"'{path}' cannot be used as a model file: ")

@@ -116,7 +116,7 @@ def test_an_item_nobody_offers_is_named(change: Any, text: str, tmp_path: Path) 
     description, arrays = read_model(path)
     description["network"]["layers"][0] |= change
     write_model(path, model_description(description["network"], []), arrays)
-    with pytest.raises(UnknownNameError, match=text):
+    with pytest.raises(ModelFileError, match=text):
         polydnn.Network.load(path)
 
 
