@@ -12,7 +12,7 @@ from polydnn.cli.item_text import Item, item_from_text
 from polydnn.cli.loss_fit import as_loss_wants, check_loss, default_loss
 from polydnn.cli.model import TrainedModel, open_model
 from polydnn.cli.option_types import ItemType, Number
-from polydnn.cli.output import figure, only_results_on_stdout, print_json
+from polydnn.cli.output import counted, figure, only_results_on_stdout, print_json
 from polydnn.cli.run_report import units_of_loss
 from polydnn.cli.sections import SectionedCommand
 from polydnn.datasets import Task
@@ -136,7 +136,7 @@ def _kept_metrics(trained: TrainedModel) -> tuple[Item, ...]:
 
 
 def _summary(report: Mapping[str, Any]) -> str:
-    kind = {"train": "training rows", "test": "test rows", "all": "rows"}[report["split"]]
+    kind = {"train": "training row", "test": "test row", "all": "row"}[report["split"]]
     metrics = "  ".join(f"{name} {figure(value)}" for name, value in report["metrics"].items())
     loss = f"{figure(report['loss'])}{units_of_loss(report)}"
-    return f"{report['dataset']}, {report['rows']:,} {kind}: loss {loss}  {metrics}"
+    return f"{report['dataset']}, {counted(report['rows'], kind)}: loss {loss}  {metrics}"

@@ -149,6 +149,7 @@ def test_one_row_is_enough(run: Any, flowers: Path, tmp_path: Path) -> None:
     for options in ([], ["--split", "all"]):
         found = run("evaluate", "here", "--dataset", "one.csv", "--metric", "accuracy", *options, "--json")
         assert json.loads(found.stdout)["rows"] == 1
+    assert run("evaluate", "here", "--dataset", "one.csv").stdout.startswith("one, 1 row: loss ")
     assert "1 rows with test_fraction=0.2 leave none" in (
         run("evaluate", "here", "--dataset", "one.csv", "--split", "test").stderr
     )
@@ -182,3 +183,4 @@ def test_a_model_of_arrays_measures_a_table(run: Any, flowers: Path, tmp_path: P
     assert found["loss"] == pytest.approx(own["loss"])
     wide = run("evaluate", "here", "--dataset", flowers, "--target", "species", "--target", "width")
     assert wide.exit_code == 1
+    assert "column 'species': expected a number, as there are several targets, found 'iris'" in wide.stderr
