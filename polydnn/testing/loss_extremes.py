@@ -15,37 +15,46 @@ __all__ = ["broadcasting", "certain_predictions", "large_input", "nan_kept"]
 
 
 def broadcasting(bench: LossBench) -> None:
-    """Shapes that broadcast raise; (n, 1) against (n,) may also be right."""
+    """Shapes that broadcast raise; a target (n,) for (n, 1), and labels (n, 1) for (n,), may also be read rightly."""
     wide = bench.inputs(4, 3)[0]
     if bench.item.target_kind != "classes":
-        _require_right_or_refusal(bench, bench.inputs(4, 1)[0])
+        narrow = bench.inputs(4, 1)[0]
+        _require_right_or_refusal(bench, narrow, narrow.target[:, 0])
         _require_refusal(bench, wide.prediction, wide.target[:, :1])
+    else:
+        labels = bench.inputs(4, 3)[-1]
+        _require_right_or_refusal(bench, labels, labels.target[:, None])
     _require_refusal(bench, wide.prediction, wide.target[:1, :])
 
 
-def _require_right_or_refusal(bench: LossBench, given: LossInputs) -> None:
-    flat = LossInputs(given.prediction, given.target[:, 0], given.z)
-    for right, each in zip(bench.plain_calls(given), bench.plain_calls(flat), strict=True):
+def _require_right_or_refusal(bench: LossBench, given: LossInputs, target: Host) -> None:
+    other = LossInputs(given.prediction, target, given.z, given.words)
+    for right, each in zip(_every_call(bench, given), _every_call(bench, other), strict=True):
         wanted = right.host(bench.numpy)[right.label]
         try:
             found = each.host(bench.numpy)[each.label]
         except Finding:
             continue
         if found.shape != wanted.shape or not np.allclose(found, wanted):
-            shapes = f"prediction {given.prediction.shape}, target {flat.target.shape}"
+            shapes = f"prediction {given.prediction.shape}, target {target.shape}"
             broadcast = f"other numbers: the target was broadcast to {given.prediction.shape[:1] * 2}"
             what = f"{each.label} of shape {found.shape}" if found.shape != wanted.shape else broadcast
             raise Finding(expected=f"an error, or {each.label} of shape {wanted.shape}", found=what, where=shapes)
 
 
 def _require_refusal(bench: LossBench, prediction: Host, target: Host) -> None:
-    for each in bench.plain_calls(LossInputs(prediction, target, prediction)):
+    given = LossInputs(prediction, target, prediction)
+    for each in _every_call(bench, given):
         try:
             found = each.host(bench.numpy)[each.label]
         except Finding:
             continue
         shapes = f"prediction {prediction.shape}, target {target.shape}"
         raise Finding(expected="an error", found=f"{each.label} of shape {found.shape}", where=shapes)
+
+
+def _every_call(bench: LossBench, given: LossInputs) -> list[Call]:
+    return [*bench.plain_calls(given), *bench.logits_calls(given)]
 
 
 def nan_kept(bench: LossBench) -> None:
@@ -58,11 +67,18 @@ def nan_kept(bench: LossBench) -> None:
             spoilt = given.target.copy()
             spoilt[1] = np.nan
             _require_nan(bench, LossInputs(given.prediction, spoilt, given.z, given.words), "target")
+        spoilt = given.z.copy()
+        spoilt[1] = np.nan
+        for value in bench.logits_calls(LossInputs(given.prediction, given.target, spoilt, given.words))[::2]:
+            _require_row_nan(bench, value, "z")
         _require_single_nan(bench, given)
 
 
 def _require_nan(bench: LossBench, given: LossInputs, of: str) -> None:
-    value = bench.plain_calls(given)[0]
+    _require_row_nan(bench, bench.plain_calls(given)[0], of)
+
+
+def _require_row_nan(bench: LossBench, value: Call, of: str) -> None:
     found = value.host(bench.backend, "float32")[value.label]
     if not np.isnan(found[1]):
         raise Finding(expected="nan", found=f"{found[1]:.8g} from {value.label}", where=f"{of} = nan in row 1")

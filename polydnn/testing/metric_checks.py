@@ -123,6 +123,33 @@ def direction(bench: MetricBench) -> None:
     raise Finding(expected=f"a {word} number for perfect predictions than for random ones", found=", ".join(seen))
 
 
+def nan_kept(bench: MetricBench) -> None:
+    """NaN in a prediction of real numbers shows; ranks and classes of NaN are nothing a metric is asked for."""
+    for task in bench.tasks:
+        if task not in ("regression", "one output"):
+            continue
+        prediction, target = inputs(task, ROWS)
+        found = bench.number(task, np.full_like(prediction, np.nan), target)  # one alone, a median may outvote
+        if np.isfinite(found):
+            raise Finding(expected="nan", found=f"{found:.8g}", where=f"every prediction nan, for {task}")
+
+
+def broadcasting(bench: MetricBench) -> None:
+    """(n, 1) against (n,) raises or is right; broadcast to (n, n) it gives a plausible wrong number."""
+    for task in bench.tasks:
+        if task not in ("one output", "binary"):
+            continue
+        prediction, target = inputs(task, ROWS)
+        try:
+            found = bench.number(task, prediction, target[:, 0])
+        except Finding:
+            continue
+        wanted = bench.number(task, prediction, target)
+        if not np.isclose(found, wanted):
+            where = f"prediction {prediction.shape}, target {target[:, 0].shape} for {task}"
+            raise Finding(expected=f"an error, or {wanted:.8g}", found=f"{found:.8g}", where=where)
+
+
 SOUND = ("runs", "portable", "shape", "device", "deterministic", "inputs_unchanged")
 
 METRIC_CHECKS: tuple[Check, ...] = (
@@ -152,6 +179,14 @@ METRIC_CHECKS: tuple[Check, ...] = (
         direction,
         SOUND,
     ),
+    Check(
+        "broadcasting",
+        "shapes that merely broadcast are refused",
+        "check prediction.shape == target.shape first, and raise where they differ.",
+        broadcasting,
+        SOUND,
+    ),
+    Check("nan_kept", "NaN stays NaN, so that a broken run is seen", "do not replace NaN.", nan_kept, SOUND),
     shared.SAME_AS_NUMPY,
     shared.ACCURACY,
 )

@@ -140,6 +140,16 @@ def noisy(z, *, xp):
     return z + xp.asarray(1e-3 * np.random.Generator(np.random.PCG64()).standard_normal(z.shape), dtype=z.dtype)
 
 
+def remembering():
+    last = {}
+
+    def forward(z, *, xp):
+        last["y"] = xp.tanh(z)
+        return last["y"]
+
+    return item(forward, lambda z, y, *, xp: 1.0 - last["y"] ** 2)
+
+
 def largest_of_all(z, *, xp):
     scale = xp.max(xp.abs(z))
     return xp.where(scale < 0.0, -z, z)
@@ -262,6 +272,7 @@ ACTIVATION_DEFECTS = (
         STRICT,
     ),
     defect("noise is added", "deterministic", item(noisy, one), "the second call"),
+    defect("the last output is remembered", "deterministic", remembering(), "the second call, derivative(z, y)"),
     defect("the maximum over everything is taken", "empty", item(largest_of_all, one), "zero-size array"),
     defect("a single row loses its axis", "one_row", item(row_lost, one), "row 0 alone"),
     defect("rows are standardized together", "one_row", item(standardized, one), "rows must not mix"),

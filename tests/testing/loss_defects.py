@@ -117,6 +117,21 @@ def class_error_gradient(prediction, target, *, xp):
     return 2.0 * (prediction - one_hot(prediction, target, xp=xp))
 
 
+def compared_labels(prediction, target, *, xp):
+    if target.shape == prediction.shape:
+        return target
+    classes = xp.arange(prediction.shape[-1])
+    return xp.astype(target[..., None] == classes, prediction.dtype)  # (n, classes), of (n, 1) it is (n, 1, classes)
+
+
+def compared_error(prediction, target, *, xp):
+    return xp.sum((prediction - compared_labels(prediction, target, xp=xp)) ** 2, axis=-1)
+
+
+def compared_gradient(prediction, target, *, xp):
+    return 2.0 * (prediction - compared_labels(prediction, target, xp=xp))
+
+
 # numbers
 
 
@@ -192,6 +207,18 @@ def overflowing_from_logits(z, target, *, xp):
     return xp.sum(xp.log(1.0 + xp.exp(z)) - z * target, axis=-1)
 
 
+def unchecked_from_logits(z, target, *, xp):
+    return xp.sum(xp.maximum(z, 0.0) - z * target + xp.log1p(xp.exp(-xp.abs(z))), axis=-1)
+
+
+def unchecked_from_logits_gradient(z, target, *, xp):
+    return 0.5 + 0.5 * xp.tanh(0.5 * z) - target
+
+
+def from_logits_hiding_nan(z, target, *, xp):
+    return from_logits(xp.where(xp.isnan(z), xp.zeros_like(z), z), target, xp=xp)
+
+
 def joined(value, gradient):
     forms = {"sigmoid": LogitsForm(value, gradient)}
     return item(cross_entropy, cross_entropy_gradient, "probabilities", forms)
@@ -215,6 +242,24 @@ LOSS_DEFECTS = (
     defect("huber's gradient is not clipped", "gradient", item(huber, unclipped_gradient), "where     prediction["),
     defect(
         "shapes are not compared", "broadcasting", item(unchecked, unchecked_gradient), "prediction (4, 1), target (4,)"
+    ),
+    defect(
+        "labels of shape (n, 1) are not refused",
+        "broadcasting",
+        item(compared_error, compared_gradient, "classes"),
+        "prediction (4, 3), target (4, 1)",
+    ),
+    defect(
+        "the logits form does not compare shapes",
+        "broadcasting",
+        joined(unchecked_from_logits, unchecked_from_logits_gradient),
+        "logits_forms['sigmoid'].value",
+    ),
+    defect(
+        "the logits form hides NaN",
+        "nan_kept",
+        joined(from_logits_hiding_nan, from_logits_gradient),
+        "z = nan in row 1",
     ),
     defect("value is the cost of the batch", "shape", item(one_number), "found     shape ()"),
     defect("value keeps the axis of outputs", "shape", item(a_column), "found     shape (4, 1)"),

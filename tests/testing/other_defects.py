@@ -130,6 +130,16 @@ def numpy_mean(prediction, target, *, xp):
     return np.mean(np.abs(prediction - target))
 
 
+def shapes_uncompared(prediction, target, *, xp):
+    return xp.mean(xp.abs(prediction - target))
+
+
+def error_hiding_nan(prediction, target, *, xp):
+    same_shape(prediction, target)
+    errors = xp.abs(prediction - target)
+    return xp.mean(xp.where(errors > 0.0, errors, xp.zeros_like(errors)))
+
+
 def constant(prediction, target, *, xp):
     return xp.sum(0.0 * prediction)
 
@@ -154,5 +164,7 @@ METRIC_DEFECTS = (
         "an error is declared better when higher", "direction", item(higher_is_better=True), "higher_is_better=True"
     ),
     metric("the number never changes", "direction", item(constant), "than for random ones"),
+    metric("shapes are not compared", "broadcasting", item(shapes_uncompared), "prediction (24, 1), target (24,)"),
+    metric("NaN takes the other branch", "nan_kept", item(error_hiding_nan), "every prediction nan, for regression"),
     metric("every task is refused", "runs", item(refusing), "labels: ValueError: no task is good enough"),
 )
