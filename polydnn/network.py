@@ -36,6 +36,9 @@ class Network:
     values to start from, by name, instead of drawn ones.
     """
 
+    trained_with: tuple[dict[str, Any], ...] = ()
+    """Loss, optimizer and schedule of the last fit where they are not built in: kind, name, package and version."""
+
     def __init__(
         self,
         in_features: int,

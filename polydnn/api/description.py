@@ -11,7 +11,16 @@ from polydnn.layers import Layer, Normalization
 from polydnn.network import Network
 from polydnn.registry import Provenance, default_registry, entry_of, provenance
 
-__all__ = ["Custom", "components_of", "describe_item", "describe_network", "item_of", "layers_of", "target_of"]
+__all__ = [
+    "Custom",
+    "components_of",
+    "describe_item",
+    "describe_network",
+    "item_of",
+    "layers_of",
+    "strangers",
+    "target_of",
+]
 
 Custom = Mapping[str, Any]
 """Objects of the user's own by name, for items that no package registers."""
@@ -79,14 +88,25 @@ def _items(network: Network) -> Iterator[tuple[str, Any]]:
 
 def components_of(network: Network, *more: tuple[str, Any]) -> list[dict[str, Any]]:
     """The parts that are not built in: kind, name, package and version (null for the user's own objects)."""
+    return strangers(*_items(network), *more)
+
+
+def strangers(*items: tuple[str, Any]) -> list[dict[str, Any]]:
+    """Those of the items, given with their kinds, that are not built in, as a file names them."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for kind, item in (*_items(network), *more):
+    built_in: set[tuple[str, str]] = set()
+    for kind, item in items:
         name = item.type if kind == "layer" else item.name
         source = provenance(kind, item)
         if source is None and not _is_builtin_layer(kind, item):
             found[kind, name] = {"kind": kind, "name": name, "distribution": None, "version": None}
         elif source is not None and not source.built_in:
-            found[kind, name] = source.as_dict()
+            found[kind, source.qualified] = source.as_dict()
+        elif source is not None:
+            built_in.add((kind, name))
+    for kind, name in built_in & set(found):
+        msg = f"your own {kind} and a built-in are both called {name!r}, which no file can tell apart; rename yours."
+        raise InvalidArgumentError(msg)
     return list(found.values())
 
 

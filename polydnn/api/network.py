@@ -74,11 +74,12 @@ class Network(NetworkCore):
     def save(self, path: str | Path) -> Path:
         """Write the model to one .safetensors file and return its path.
 
-        The file appears whole or not at all. It names every component that is not built in, with package and version.
+        The file appears whole or not at all. It names every component that is not built in, with package and version,
+        and likewise the loss, optimizer and schedule of the last fit, which loading does not need.
         Raises StorageError where the disk refuses and InvalidArgumentError where the parameters are not finite.
         """
         arrays = {name: self.backend.to_numpy(array) for name, array in self.arrays.items()}
-        write_model(path, model_description(describe_network(self), components_of(self)), arrays)
+        write_model(path, model_description(describe_network(self), [*components_of(self), *self.trained_with]), arrays)
         return Path(path)
 
     @classmethod
@@ -130,6 +131,7 @@ def network_of(
         classes=description.get("classes", ()),
         arrays=arrays,
     )
+    network.trained_with = tuple(each for each in components if each["kind"] in ("loss", "optimizer", "schedule"))
     network.threshold = float(description.get("threshold", 0.5))
     network.normalized = bool(description.get("normalized", True))
     return network

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from polydnn.api.checkpoints import Checkpointer, read_newest, trainer_arguments, write_snapshot
-from polydnn.api.description import Custom
+from polydnn.api.description import Custom, strangers
 from polydnn.api.network import network_of
 from polydnn.arrays import Backend, check_seed
 from polydnn.errors import InvalidArgumentError
@@ -83,8 +83,8 @@ class Trainer(TrainerCore):
             seed=None if seed is None else check_seed(seed),
             metrics=_metrics(metrics, network, chosen.target_kind),
             callbacks=callbacks,
-            execution=execution,
-            executors=[Candidate(entry.spec.name, entry.spec.factory) for entry in executor_entries()],
+            execution=_executor_name(execution),
+            executors=[Candidate(default_registry().address(each), each.spec.factory) for each in executor_entries()],
             l1=l1,
             l2=l2,
             weight_decay=weight_decay,
@@ -135,6 +135,9 @@ class Trainer(TrainerCore):
         if checkpoints is None and checkpoint_every is not None:
             msg = f"checkpoint_every={checkpoint_every!r} needs a folder; give it with checkpoints."
             raise InvalidArgumentError(msg)
+        schedule = [] if self.schedule is None else [("schedule", self.schedule)]
+        used = strangers(("loss", self.loss), ("optimizer", self.optimizer), *schedule)
+        self.network.trained_with = tuple(used)
         if checkpoints is None:
             return super().fit(x, y, **arguments)
         writer = Checkpointer(checkpoints, every=checkpoint_every, keep=keep, on_failure=on_storage_failure)
@@ -228,6 +231,14 @@ def _for_task(metric: Metric, task: str) -> Metric:
     if task == "regression" or source is None or metric.options.get("task") != "auto":
         return metric
     return metric_of((source.qualified, {**metric.options, "task": task}))
+
+
+def _executor_name(execution: str) -> str:
+    """The name under which an executor is a candidate; plain names that two packages offer are an error here."""
+    plain = str(execution).rpartition(":")[2]
+    if execution in ("auto", "reference") or not any(entry.spec.name == plain for entry in executor_entries()):
+        return execution
+    return default_registry().address(default_registry().find("executor", execution))
 
 
 class _PluginEvents(Callback):

@@ -12,7 +12,7 @@ from polydnn.cli.global_options import Session, add_global_options
 from polydnn.cli.messages import messages_on_stderr, run_to_status, warn_in_one_line
 from polydnn.cli.sections import SectionedGroup
 from polydnn.errors import PluginError, PolydnnError, did_you_mean
-from polydnn.registry import Entry, command_entries
+from polydnn.registry import Entry, command_entries, default_registry
 
 __all__ = ["Program", "main"]
 
@@ -49,8 +49,10 @@ class Program(SectionedGroup):
         if cmd_name in COMMANDS:
             found: click.Command = getattr(import_module(f"polydnn.cli.{cmd_name}"), cmd_name)
             return add_global_options(found)
-        owners = [entry for entry in _plugin_commands() if entry.spec.name == cmd_name]
-        return add_global_options(_made(owners[0])) if owners else None
+        plain = cmd_name.rpartition(":")[2]
+        if not any(entry.spec.name == plain for entry in _plugin_commands()):
+            return None
+        return add_global_options(_made(default_registry().find("command", cmd_name)))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

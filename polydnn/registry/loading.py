@@ -58,9 +58,14 @@ def load(entry_point: "EntryPoint") -> Loaded:
     Raises Fault, and lets only KeyboardInterrupt through. What the plugin prints goes to standard error, which keeps
     the output of ``--json`` clean.
     """
-    with contextlib.redirect_stdout(sys.stderr):
-        hooks = _hooks(_imported(entry_point))
-        offered = [spec for name in RECORDS if name in hooks for spec in _offered(name, hooks[name])]
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            hooks = _hooks(_imported(entry_point))
+            offered = [spec for name in RECORDS if name in hooks for spec in _offered(name, hooks[name])]
+    except (KeyboardInterrupt, Fault):
+        raise
+    except BaseException as error:  # a record's attributes can raise whatever they like, too
+        raise Fault(cause_of(error)) from error
     fitting = tuple(spec for spec in offered if spec.api == API_VERSION)
     _check_unique(fitting)
     return Loaded(hooks, fitting, tuple(spec for spec in offered if spec.api != API_VERSION))
@@ -72,7 +77,10 @@ def cause_of(error: BaseException) -> str:
     >>> cause_of(ValueError("too many\\nlines"))
     'ValueError: too many lines'
     """
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # an exception that cannot even be printed
+        text = ""
     frames = traceback.extract_tb(error.__traceback__)
     foreign = [frame for frame in frames if "importlib" not in frame.filename and frame.filename != __file__]
     place = f" ({foreign[-1].filename}:{foreign[-1].lineno})" if foreign else ""
@@ -105,12 +113,15 @@ def _hooks(plugin: object) -> dict[str, Hook]:
 def _implementations(plugin: object) -> dict[str, Hook]:
     manager = pluggy.PluginManager(GROUP)
     manager.register(plugin)
-    hooks = {}
+    hooks: dict[str, Hook] = {}
     for caller in manager.get_hookcallers(plugin) or ():
         for implementation in caller.get_hookimpls():
             if caller.name not in HOOKS and implementation.optionalhook:
                 continue
             _check_implementation(caller.name, implementation)
+            if caller.name in hooks and hooks[caller.name].implementation is not implementation:
+                msg = f"it implements {caller.name} twice; return all records from one function."
+                raise Fault(msg)
             hooks[caller.name] = Hook(implementation)
     return hooks
 

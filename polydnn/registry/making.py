@@ -11,9 +11,6 @@ from polydnn.registry.table import Entry
 
 __all__ = ["complete", "make_item"]
 
-PLAIN = (bool, int, float, str)
-"""What an option may be to be written into a file."""
-
 
 def complete(entry: Entry, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with the factory's defaults filled in.
@@ -40,6 +37,7 @@ def make_item(entry: Entry, address: str, options: Mapping[str, Any]) -> Any:
     Raises InvalidArgumentError where the factory refuses the options, PluginError where it fails or returns
     something else than its kind.
     """
+    options = {key: _plain(value) for key, value in options.items()}
     try:
         item = entry.spec.factory(**options)
     except PolydnnError:
@@ -80,13 +78,11 @@ def _signed(item: Any, address: str, options: Mapping[str, Any]) -> Any:
     changes: dict[str, Any] = {}
     if "name" in known and getattr(item, "name") != address:  # noqa: B009 - the contracts that have one differ in type
         changes["name"] = address
-    writable = {key: value for key, value in options.items() if _writable(value)}
-    if "options" in known and not getattr(item, "options") and writable:  # noqa: B009
-        changes["options"] = writable
+    if "options" in known and not getattr(item, "options") and options:  # noqa: B009
+        changes["options"] = dict(options)
     return replace(item, **changes) if changes else item
 
 
-def _writable(value: object) -> bool:
-    if isinstance(value, list | tuple):
-        return all(_writable(each) for each in value)
-    return isinstance(value, PLAIN)
+def _plain(value: Any) -> Any:
+    """The Python number of an array without axes; what no file can hold stays, and saving refuses it by name."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value

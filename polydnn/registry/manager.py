@@ -72,6 +72,10 @@ class Registry:
         """The shortest name of every item of a kind, sorted; qualified where the plain one belongs to another."""
         return tuple(sorted(self._loaded().table.address(entry) for entry in self.entries(kind)))
 
+    def address(self, entry: Entry) -> str:
+        """The shortest name that finds the entry."""
+        return self._loaded().table.address(entry)
+
     def entries(self, kind: str) -> tuple[Entry, ...]:
         """Every entry of a kind, built-ins and shadowed ones included, sorted by name and package."""
         check_kind(kind)

@@ -42,9 +42,21 @@ class Origins:
         fitting = (
             entry
             for entry in entries
-            if name in (entry.spec.name, entry.qualified) and _package(entry.spec.factory) in packages
+            if name in (entry.spec.name, entry.qualified)
+            and _package(entry.spec.factory) in packages
+            and _carries_options(item, entry.spec.factory)
         )
         return next(fitting, None)
+
+
+def _carries_options(item: Any, factory: Any) -> bool:
+    """Whether a file can say how the item was made; defaults in place of lost options would be another item."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    named = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return named <= set(getattr(item, "options", named))
 
 
 def _packages(item: Any) -> set[str]:

@@ -66,7 +66,7 @@ MAX_RANK = 8
 _CODES = {dtype: code for code, dtype in DTYPES.items()}
 _BEGIN = re.compile(rb'\{"__metadata__":\{"checksum":"[0-9a-f]{64}","polydnn":"')
 _DIGITS = slice(8 + 29, 8 + 29 + 64)  # where _BEGIN finds them, counted from the first byte of the file
-_NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")
+_NAME = re.compile(r"[A-Za-z0-9_./:-]{1,200}")
 _HEADER_INTEGERS = (-(2**53), 2**53)
 _DESCRIPTION_INTEGERS = (-(2**63), 2**64 - 1)  # seeds go up to 2**64 - 1, and Python reads them exactly
 
@@ -188,7 +188,8 @@ def _check_version(description: dict[str, Any]) -> None:
 
 def _tensor(name: str, entry: Any) -> Tensor:
     if not _NAME.fullmatch(name) or name.startswith("/") or ".." in name:
-        msg = f"the array name {shown(name)} is not 1 to 200 of A-Z a-z 0-9 _ . / -, or begins with '/', or holds '..'"
+        allowed = "1 to 200 of A-Z a-z 0-9 _ . / : -"
+        msg = f"the array name {shown(name)} is not {allowed}, or begins with '/', or holds '..'"
         raise Refusal(msg)
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         keys = sorted(entry) if isinstance(entry, dict) else entry

@@ -198,3 +198,28 @@ def test_a_cause_names_the_place():
     assert cause_of(caught.value).startswith("ValueError: two lines (")
     assert "test_loading.py:" in cause_of(caught.value)
     assert cause_of(SystemExit()) == "SystemExit"
+
+
+class UnspeakableError(Exception):
+    """An exception that cannot even be printed."""
+
+    def __str__(self):
+        return str(1 / 0)
+
+
+def test_an_exception_that_cannot_be_printed_is_a_fault_like_any_other(plugin):
+    with pytest.raises(Fault, match="UnspeakableError"):
+        load(plugin("odd", target=UnspeakableError()))
+
+
+def test_a_hook_implemented_twice_is_a_fault(plugin):
+    @hookimpl
+    def polydnn_activations():
+        return [spec("first")]
+
+    @hookimpl(specname="polydnn_activations")
+    def more():
+        return [spec("second")]
+
+    with pytest.raises(Fault, match=r"it implements polydnn_activations twice; return all records from one function\."):
+        load(plugin("double", polydnn_activations, more))

@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 import pytest
 
 from polydnn.activations import Activation
@@ -38,8 +39,15 @@ def bent(alpha=0.1, *, beta=None, gammas=(1, 2)):
 
 
 def test_options_are_completed_with_what_a_file_can_hold(make):
-    assert make(bent).options == {"alpha": 0.1, "gammas": (1, 2)}
+    assert make(bent).options == {"alpha": 0.1, "beta": None, "gammas": (1, 2)}
     assert make(bent, alpha=0.2, beta=0.3).options == {"alpha": 0.2, "beta": 0.3, "gammas": (1, 2)}
+
+
+@pytest.mark.parametrize("number", [np.float32(2.0), np.int64(2), np.asarray(2.0)])
+def test_numbers_of_numpy_become_plain_ones_that_a_file_can_hold(make, number):
+    options = make(bent, alpha=number).options
+    assert options["alpha"] == 2
+    assert type(options["alpha"]) in (int, float)
 
 
 def test_options_and_name_that_the_factory_wrote_stay(make):
@@ -57,7 +65,7 @@ def test_a_factory_may_be_a_class_or_a_partial(make):
             super().__init__("bent", forward, derivative, options={"alpha": alpha})
 
     assert make(Bent, alpha=2).options == {"alpha": 2}
-    assert make(functools.partial(bent, gammas=()), alpha=2).options == {"alpha": 2, "gammas": ()}
+    assert make(functools.partial(bent, gammas=()), alpha=2).options == {"alpha": 2, "beta": None, "gammas": ()}
 
 
 def test_a_factory_that_takes_anything_is_not_second_guessed(make):
