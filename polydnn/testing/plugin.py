@@ -55,13 +55,28 @@ class PluginReport:
         parts += [f"\n{report}\n" for report in failed]
         parts += [f"problem: {problem}" for problem in self.problems]
         parts += [f"note: {note}" for note in self.notes]
-        items = {(report.kind, report.item) for report in self.reports}
-        broken = {(report.kind, report.item) for report in failed}
-        counted = f"{len(items)} item{'s' if len(items) != 1 else ''}"
-        verdict = (
-            "all pass" if self.passed else f"{len(broken)} with failed checks, {len(self.problems)} other problems"
-        )
-        return "\n".join([*parts, f"{self.package}: {counted} checked, {verdict}"]).replace("\n\n\n", "\n\n")
+        return "\n".join([*parts, f"{self.package}: {self._counted()}"]).replace("\n\n\n", "\n\n")
+
+    def _counted(self) -> str:
+        """How many items were checked, how many were not, and how it went; an item unchecked has not passed."""
+        looked_at = {_item(report) for report in self.reports if _was_checked(report)}
+        unchecked = {_item(report) for report in self.reports} - looked_at
+        broken = {_item(report) for report in self.reports if not report.passed}
+        words = [f"{len(looked_at)} item{'s' if len(looked_at) != 1 else ''} checked"]
+        words += [f"{len(unchecked)} not checked"] * bool(unchecked)
+        if not self.passed:
+            words.append(f"{len(broken)} with failed checks, {len(self.problems)} other problems")
+        elif looked_at:
+            words.append("all checked pass" if unchecked else "all pass")
+        return ", ".join(words)
+
+
+def _item(report: Report) -> tuple[str, str]:
+    return report.kind, report.item
+
+
+def _was_checked(report: Report) -> bool:
+    return any(verdict.passed is not None for verdict in report.verdicts)
 
 
 @dataclass(frozen=True)

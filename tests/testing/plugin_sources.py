@@ -1,6 +1,6 @@
-"""Sources of small plugins: a sound one, one with mistakes, and one that cannot be imported."""
+"""Sources of small plugins: sound ones, one with mistakes, and one that cannot be imported."""
 
-__all__ = ["BROKEN", "EMPTY", "FAULTY", "SOUND"]
+__all__ = ["BROKEN", "EMPTY", "FAULTY", "NEEDY", "SOUND"]
 
 HEAD = """
 from polydnn.activations.activation import Activation
@@ -57,6 +57,23 @@ def unmade():
 @hookimpl
 def polydnn_activations():
     return [ActivationSpec("ramp", ramp), ActivationSpec("scaled", scaled), ActivationSpec("unmade", unmade)]
+'''
+)
+
+NEEDY = (
+    HEAD
+    + '''
+def line():
+    """z itself."""
+    return Activation("line", lambda z, *, xp: +z, lambda z, y, *, xp: xp.ones_like(z))
+
+def scaled(factor):
+    """Needs an option."""
+    return Activation("scaled", lambda z, *, xp: factor * z, lambda z, y, *, xp: factor * xp.ones_like(z))
+
+@hookimpl
+def polydnn_activations():
+    return [ActivationSpec("line", line), ActivationSpec("scaled", scaled)]
 '''
 )
 

@@ -9,7 +9,7 @@ from polydnn.errors import BackendUnavailableError, InvalidArgumentError, Unknow
 from polydnn.registry import PolydnnPluginWarning, Registry
 from polydnn.testing import check_plugin, conformance_tests
 from polydnn.testing.plugin import cases
-from tests.testing.plugin_sources import BROKEN, EMPTY, FAULTY, SOUND
+from tests.testing.plugin_sources import BROKEN, EMPTY, FAULTY, NEEDY, SOUND
 
 Installed = Callable[[str, str], Registry]
 
@@ -41,11 +41,27 @@ def test_a_faulty_package_is_told_everything_at_once(installed_registry: Install
     assert "a docstring on ramp" in text
     assert "derivative: derivative is the derivative of forward" in text
     assert "found     RuntimeError: the table of numbers is missing" in text
-    assert text.endswith("polydnn-faulty: 3 items checked, 2 with failed checks, 0 other problems")
+    assert text.endswith("polydnn-faulty: 2 items checked, 1 not checked, 2 with failed checks, 0 other problems")
     assert "activation 'scaled' on numpy: not checked: it needs factor; check it in a test of your own" in text
     scaled = next(each for each in report.reports if each.item == "scaled")
     assert scaled.passed
     assert scaled.verdict("made").detail == "it needs factor; check it in a test of your own, with options"
+
+
+def test_what_was_not_checked_has_not_passed(installed_registry: Installed) -> None:
+    report = check_plugin("polydnn-needy", backend="numpy", registry=installed_registry("needy", NEEDY))
+    assert report.passed
+    assert str(report).splitlines() == [
+        "activation 'line' on numpy: 18 checks passed",
+        "activation 'scaled' on numpy: not checked: it needs factor; check it in a test of your own, with options",
+        "polydnn-needy: 1 item checked, 1 not checked, all checked pass",
+    ]
+
+
+def test_a_package_of_which_nothing_was_checked_does_not_pass_in_words(installed_registry: Installed) -> None:
+    source = NEEDY.replace('ActivationSpec("line", line), ', "")
+    report = check_plugin("polydnn-needy", backend="numpy", registry=installed_registry("needy", source))
+    assert str(report).endswith("\npolydnn-needy: 0 items checked, 1 not checked")
 
 
 def test_the_report_is_plain_data(installed_registry: Installed) -> None:
