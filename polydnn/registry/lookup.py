@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from polydnn.activations.activation import Activation
-from polydnn.errors import PluginError
+from polydnn.errors import PluginError, PolydnnError
 from polydnn.initializers.initializer import Initializer
 from polydnn.layers.layer import Layer
 from polydnn.losses.loss import Loss
@@ -17,6 +17,7 @@ from polydnn.metrics.metric import Metric
 from polydnn.optimizers.optimizer import Optimizer
 from polydnn.optimizers.schedule import Schedule
 from polydnn.registry.installed import normalized
+from polydnn.registry.loading import cause_of
 from polydnn.registry.process import default_registry
 from polydnn.registry.records import PluginRecord
 from polydnn.registry.table import Entry
@@ -120,12 +121,22 @@ def layer(wanted: Wanted[Layer], /, **options: Any) -> Layer:
 def dataset(name: str, folder: str | Path | None = None) -> "Dataset":
     """The data set of that name, from ``folder`` where the user gave one.
 
-    Raises DatasetUnavailableError where it can be had nowhere, PluginError where a plugin returns something else.
+    Raises DatasetUnavailableError where it can be had nowhere, PluginError where a plugin's factory fails or
+    returns something else.
     """
     from polydnn.datasets.dataset import Dataset
 
     entry = default_registry().find("dataset", name)
-    found = entry.spec.factory(None if folder is None else Path(folder))
+    place = None if folder is None else Path(folder)
+    try:
+        found = entry.spec.factory(place)
+    except PolydnnError:
+        raise
+    except Exception as error:
+        if entry.owner.built_in:
+            raise
+        msg = f"{entry} could not be read: {cause_of(error)}; report it to the authors of {entry.owner.distribution}."
+        raise PluginError(msg) from error
     if not isinstance(found, Dataset):
         msg = f"the factory of {entry} must return a polydnn.Dataset, found an object of type {type(found).__name__}."
         raise PluginError(msg)

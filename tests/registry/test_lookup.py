@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polydnn.datasets.dataset import Dataset, Rows
-from polydnn.errors import InvalidArgumentError, PluginError, UnknownNameError
+from polydnn.errors import DatasetUnavailableError, InvalidArgumentError, PluginError, UnknownNameError
 from polydnn.registry import (
     BackendSpec,
     DatasetSpec,
@@ -32,13 +32,20 @@ OPTIONS = {"layer": {"rate": 0.5}}
 
 @pytest.fixture
 def stranger(monkeypatch, no_settings, plugin):
-    """A plugin with a backend, an executor and two data sets, as if it were installed."""
+    """A plugin with a backend, an executor and four data sets, as if it were installed."""
     rows = Rows(np.zeros((2, 1)), np.zeros((2, 1)))
     folders = []
 
     def tiny(folder):
         folders.append(folder)
         return Dataset("tiny", "regression", rows, rows, ("a",), ("b",))
+
+    def failing(folder):
+        return {}["rows"]
+
+    def missing(folder):
+        msg = "the table of missing is nowhere"
+        raise DatasetUnavailableError(msg)
 
     @hookimpl
     def polydnn_backends():
@@ -50,7 +57,12 @@ def stranger(monkeypatch, no_settings, plugin):
 
     @hookimpl
     def polydnn_datasets():
-        return [DatasetSpec("tiny", tiny), DatasetSpec("wrong", lambda folder: 3)]
+        return [
+            DatasetSpec("tiny", tiny),
+            DatasetSpec("wrong", lambda folder: 3),
+            DatasetSpec("failing", failing),
+            DatasetSpec("missing", missing),
+        ]
 
     made = plugin("mlx", polydnn_backends, polydnn_executors, polydnn_datasets, distribution="mlx")
     monkeypatch.setattr("polydnn.registry.manager.installed", lambda: [made])
@@ -110,3 +122,18 @@ def test_a_dataset_that_is_none(stranger):
     text = r"^the factory of dataset 'wrong' of mlx 1\.0 must return a polydnn\.Dataset, found an object of type int\.$"
     with pytest.raises(PluginError, match=text):
         dataset("wrong")
+
+
+def test_a_dataset_whose_factory_fails_is_named_with_the_cause(stranger):
+    text = (
+        r"^dataset 'failing' of mlx 1\.0 could not be read: KeyError: 'rows' \(.*test_lookup\.py:\d+\); "
+        r"report it to the authors of mlx\.$"
+    )
+    with pytest.raises(PluginError, match=text) as caught:
+        dataset("failing")
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_a_dataset_that_is_unavailable_says_so_itself(stranger):
+    with pytest.raises(DatasetUnavailableError, match=r"^the table of missing is nowhere$"):
+        dataset("missing")
