@@ -43,7 +43,7 @@ class Program(SectionedGroup):
         sys.exit(status)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*COMMANDS, *(entry.spec.name for entry in _plugin_commands())})
+        return sorted({*COMMANDS, *(default_registry().address(entry) for entry in _plugin_commands())})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
@@ -65,7 +65,8 @@ class Program(SectionedGroup):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from_plugins = {
-            entry.spec.name: f"{entry.spec.summary} ({entry.owner.distribution})" for entry in _plugin_commands()
+            default_registry().address(entry): f"{entry.spec.summary} ({entry.owner.distribution})"
+            for entry in _plugin_commands()
         }
         with formatter.section("Commands"):
             formatter.write_dl(sorted((from_plugins | COMMANDS).items()))

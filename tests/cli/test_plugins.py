@@ -6,7 +6,7 @@ import sys
 import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,6 +47,31 @@ def stranger(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setattr("polydnn.registry.manager.installed", lambda: points)
     configure()
+
+
+def test_a_command_of_two_packages_is_reached_by_its_qualified_name(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain name would be whichever came first; it is an error that names both."""
+    module: Any = ModuleType("polydnn_stranger")
+    module.polydnn_commands = hookimpl(specname="polydnn_commands")(lambda: [CommandSpec("greet", _command, "Hello.")])
+    monkeypatch.setitem(sys.modules, "polydnn_stranger", module)
+    points = [_point("polydnn-aa"), _point("polydnn-bb")]
+    monkeypatch.setattr("polydnn.registry.manager.installed", lambda: points)
+    configure()
+    assert run("polydnn-bb:greet").stdout == "good morning\n"
+    plain = run("greet")
+    assert plain.exit_code == 1
+    assert "polydnn-aa:greet" in plain.stderr
+    assert "polydnn-bb:greet" in plain.stderr
+    assert "polydnn-aa:greet" in run("--help").stdout
+
+
+def _point(distribution: str) -> Any:
+    return SimpleNamespace(
+        name=distribution.removeprefix("polydnn-"),
+        value="polydnn_stranger",
+        dist=SimpleNamespace(name=distribution, version="1.0"),
+        load=lambda: sys.modules["polydnn_stranger"],
+    )
 
 
 def test_the_list_imports_nothing(run: Any, stranger: None) -> None:
