@@ -10,7 +10,7 @@ from polydnn.testing import call_checks as call
 from polydnn.testing import shared_checks as shared
 from polydnn.testing.bench import Bench, Call, Host, draw
 from polydnn.testing.check import Check
-from polydnn.testing.differences import Slopes, require_equal, require_slope, side_by_side, slopes
+from polydnn.testing.differences import STEP, Slopes, require_equal, require_slope, side_by_side, slopes
 from polydnn.testing.finding import Finding, NotApplicable
 from polydnn.testing.identity_checks import DOCSTRING, NAME, OPTIONS
 from polydnn.types import Array, Namespace
@@ -18,6 +18,7 @@ from polydnn.types import Array, Namespace
 __all__ = ["ACTIVATION_CHECKS", "ActivationBench"]
 
 FORWARD, DERIVATIVE, BACKWARD = "forward(z)", "derivative(z, y)", "backward(dy, z, y)"
+FAR = np.array([[50.0, -50.0, 100.0, -100.0], [300.0, -300.0, 1000.0, -1000.0]])
 LARGE = {"float32": (20.0, 100.0, 1e3, 1e10, 1e30), "float64": (20.0, 800.0, 1e4, 1e100, 1e300)}
 
 
@@ -67,6 +68,17 @@ def points() -> Host:
     return np.concatenate([special, 2.5 * draw("points", 45)]).reshape(15, 4)
 
 
+def far_points(bench: ActivationBench) -> Host:
+    """Pre-activations (2, 4) up to a thousand, where branches for saturation sit; 0 where forward overflows there.
+
+    The step of their differences stays short: 1000 +- STEP is exact to 2e-8 of the step, and over a step that grew with
+    the point a function that oscillates would be another one.
+    """
+    with np.errstate(all="ignore"):
+        there = slopes(bench.forward, FAR, step=STEP)
+    return np.where(np.isfinite(there.central) & np.isfinite(there.doubt), FAR, 0.0)
+
+
 def elementwise(bench: ActivationBench) -> None:
     if not bench.item.elementwise:
         raise NotApplicable(because="it gives no derivative, so it is row-wise")
@@ -91,6 +103,9 @@ def derivative(bench: ActivationBench) -> None:
         raise NotApplicable(because="it gives no derivative, only backward")
     z = points()
     require_slope("derivative", "forward", bench.at(DERIVATIVE, z), slopes(bench.forward, z), {"z": z})
+    far = far_points(bench)
+    numeric = slopes(bench.forward, far, step=STEP)
+    require_slope("derivative", "forward", bench.at(DERIVATIVE, far), numeric, {"z": far})
 
 
 def agreement(bench: ActivationBench) -> None:

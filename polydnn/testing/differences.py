@@ -8,7 +8,7 @@ import numpy as np
 from polydnn.testing.bench import Host
 from polydnn.testing.finding import Finding
 
-__all__ = ["Slopes", "factor_between", "require_equal", "require_slope", "side_by_side", "slopes", "spot"]
+__all__ = ["STEP", "Slopes", "factor_between", "require_equal", "require_slope", "side_by_side", "slopes", "spot"]
 
 STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  # balances truncation and rounding of a central difference
 TOLERANCE = 1e-6  # relative, absolute below 1; central differences reach 1e-9
@@ -37,9 +37,12 @@ class Slopes:
         return np.where(np.isnan(missed), np.inf, np.maximum(missed, 0.0))
 
 
-def slopes(function: Callable[[Host], Host], at: Host) -> Slopes:
-    """Differences of ``function``, which maps an array to one of the same shape, every place by itself."""
-    h = STEP * np.maximum(1.0, np.abs(at))
+def slopes(function: Callable[[Host], Host], at: Host, *, step: float | None = None) -> Slopes:
+    """Differences of ``function``, which maps an array to one of the same shape, every place by itself.
+
+    ``step`` is the same everywhere where it is given; else it grows with the point.
+    """
+    h = np.full(at.shape, step) if step is not None else STEP * np.maximum(1.0, np.abs(at))
     right, here, left = function(at + h), function(at), function(at - h)
     central = (right - left) / (2.0 * h)
     doubt = np.abs((function(at + 2.0 * h) - function(at - 2.0 * h)) / (4.0 * h) - central)

@@ -40,6 +40,10 @@ def another_slope(z, y, *, xp):
     return xp.where(z >= 0.0, xp.ones_like(z), 0.1 * xp.ones_like(z))
 
 
+def capped_far_out(z, *, xp):
+    return xp.where(z > 30.0, 30.0 * xp.ones_like(z), z)
+
+
 def tanh(z, *, xp):
     return xp.tanh(z)
 
@@ -228,6 +232,7 @@ ACTIVATION_DEFECTS = (
     defect("the derivative has another slope", "derivative", item(derivative=another_slope), "found     0.1 from"),
     defect("the derivative takes y for z", "derivative", item(tanh, tanh_of_y), "where     z["),
     defect("the derivative has the wrong sign", "derivative", item(tanh, reversed_sign), "sign is reversed everywhere"),
+    defect("the derivative is wrong far out", "derivative", item(capped_far_out, one), "where     z[0, 0] = 50"),
     defect("backward doubles", "derivative_and_backward", item(tanh, tanh_derivative, doubled_product), "2 times the"),
     defect("backward leaves out the other units", "backward", item(softmax, None, diagonal_only), "sum(dy * forward)"),
     defect("softmax is declared elementwise", "elementwise", item(softmax, softmax_diagonal), "after unit 0 alone"),

@@ -41,6 +41,11 @@ def softsign_slope(z, y, *, xp):
     return (1.0 / (1.0 + xp.abs(z))) ** 2
 
 
+def chirp_slope(z, y, *, xp):
+    inside = xp.clip(z, -2e3, 2e3)
+    return xp.where(xp.abs(z) > 2e3, 0.0 * inside, 2.0 * inside * xp.cos(inside**2))
+
+
 def thresholded(z, *, xp):
     return xp.where(z < 1.0, 0.0 * z, z)
 
@@ -116,6 +121,7 @@ SOUND_ITEMS = (
     activation("thresholded", thresholded, lambda z, y, *, xp: xp.astype(z >= 1.0, z.dtype)),
     activation("square", lambda z, *, xp: z * z, lambda z, y, *, xp: 2.0 * z),
     activation("exponential", lambda z, *, xp: xp.exp(z), lambda z, y, *, xp: y),
+    activation("chirp", lambda z, *, xp: xp.sin(xp.clip(z, -2e3, 2e3) ** 2), chirp_slope),
     activation("sine", lambda z, *, xp: xp.sin(z), lambda z, y, *, xp: xp.cos(z)),
     loss("log_cosh", log_cosh, lambda p, t, xp: xp.tanh(p - t) / p.shape[-1]),
     loss("pinball", pinball, pinball_gradient),
