@@ -1,0 +1,1 @@
+"""Which mini-batch size is best on this machine, and why: machine probe, sweep, gradient noise, prediction, report."""
