@@ -64,6 +64,19 @@ class Device:
         pass
 
 
+class Event:
+    """A mark in a stream; the clock of the pretended device gains a quarter of a second from one to the next."""
+
+    clock = 0.0
+
+    def record(self) -> None:
+        Event.clock += 250.0
+        self.milliseconds = Event.clock
+
+    def synchronize(self) -> None:
+        pass
+
+
 class Runtime:
     """The CUDA runtime of two small GPUs, or one whose first call fails."""
 
@@ -100,6 +113,8 @@ def install_fake_cupy(monkeypatch: pytest.MonkeyPatch, failure: Exception | None
     cupy.ndarray, cupy.generic, cupy.float32, cupy.float64 = Array, type("generic", (), {}), np.float32, np.float64
     cupy.cuda = ModuleType("cupy.cuda")
     cupy.cuda.Device, cupy.cuda.runtime = Device, Runtime(failure)
+    cupy.cuda.Event = Event
+    cupy.cuda.get_elapsed_time = lambda begin, end: end.milliseconds - begin.milliseconds
     cupy.get_default_memory_pool = lambda: type("Pool", (), {"free_bytes": lambda self: 2**20})()
     cupy.asarray = lambda host, dtype=None: Array(np.asarray(host, dtype=dtype), Device(Device.current))
     cupy.zeros = lambda shape, dtype: cupy.asarray(np.zeros(shape, dtype))

@@ -1,5 +1,6 @@
 """CuPy on a CUDA device, accepted only after a probe: CuPy imports happily where it cannot compute."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,19 @@ class CupyBackend(Backend):
     def synchronize(self) -> None:
         self.device.synchronize()
 
+    def seconds(self, run: Callable[[], object]) -> float:
+        with self.device:
+            begin, end = self._cupy.cuda.Event(), self._cupy.cuda.Event()
+            begin.record()
+            run()
+            end.record()
+            end.synchronize()
+            return float(self._cupy.cuda.get_elapsed_time(begin, end)) / 1000
+
+    @property
+    def on_host(self) -> bool:
+        return False
+
     def properties(self) -> dict[str, Any]:
         """What the CUDA runtime says of the device: L2 size, multiprocessors, shared memory ..."""
         found: dict[str, Any] = self._cupy.cuda.runtime.getDeviceProperties(self._number)
@@ -51,6 +65,13 @@ class CupyBackend(Backend):
 
     def caches(self) -> dict[str, int]:
         return {"L2": int(self.properties()["l2CacheSize"])}
+
+    def processors(self) -> dict[str, int]:
+        told = self.properties()
+        return {
+            "multiprocessors": int(told["multiProcessorCount"]),
+            "shared_bytes_per_multiprocessor": int(told["sharedMemPerMultiprocessor"]),
+        }
 
     def memory_bytes(self) -> int | None:
         with self.device:  # what CuPy's pool holds unused counts as free: the next arrays are made from it

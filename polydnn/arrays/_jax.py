@@ -43,11 +43,15 @@ class JaxBackend(Backend):
         self._jax.block_until_ready([each for each in self._jax.live_arrays() if self.owns(each)])
         (self._jax.device_put(np.float32(0), self.device) + 1).block_until_ready()
 
+    @property
+    def on_host(self) -> bool:
+        return bool(self.device.platform == "cpu")
+
     def device_name(self) -> str:
         return cpu_name() if self.device.platform == "cpu" else str(self.device.device_kind)
 
     def caches(self) -> dict[str, int]:
-        return super().caches() if self.device.platform == "cpu" else {}
+        return super().caches() if self.on_host else {}
 
     def memory_bytes(self) -> int | None:
         if self.device.platform == "cpu":

@@ -1,5 +1,6 @@
 """PyTorch, on the CPU or on CUDA, used as an array library: its autograd is never asked."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,16 +42,38 @@ class TorchBackend(Backend):
         if self.device.type == "cuda":
             self._torch.cuda.synchronize(self.device)
 
+    def seconds(self, run: Callable[[], object]) -> float:
+        if self.device.type != "cuda":
+            return super().seconds(run)
+        with self._torch.cuda.device(self.device):
+            begin, end = (self._torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            run()
+            end.record()
+            end.synchronize()
+            return float(begin.elapsed_time(end)) / 1000
+
+    @property
+    def on_host(self) -> bool:
+        return bool(self.device.type == "cpu")
+
     def device_name(self) -> str:
         if self.device.type == "cpu":
             return cpu_name()
         return str(self._torch.cuda.get_device_name(self.device)) if self.device.type == "cuda" else str(self.device)
 
     def caches(self) -> dict[str, int]:
-        if self.device.type == "cpu":
+        if self.on_host:
             return super().caches()
         size = self._cuda_property("L2_cache_size")
         return {"L2": size} if size else {}
+
+    def processors(self) -> dict[str, int]:
+        names = (
+            ("multiprocessors", "multi_processor_count"),
+            ("shared_bytes_per_multiprocessor", "shared_memory_per_multiprocessor"),
+        )
+        return {ours: size for ours, theirs in names if (size := self._cuda_property(theirs))}
 
     def memory_bytes(self) -> int | None:
         if self.device.type == "cpu":

@@ -1,6 +1,8 @@
 """The contract of a backend: one array library on one device, and the few things the standard leaves out."""
 
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -51,9 +53,26 @@ class Backend(ABC):
     def synchronize(self) -> None:  # noqa: B027 - libraries that compute at once have nothing to wait for
         """Wait until everything queued on the device is done; timings are meaningless without it."""
 
+    def seconds(self, run: Callable[[], object]) -> float:
+        """How long ``run()`` keeps the device busy, in seconds, by the device's own clock where it has one."""
+        self.synchronize()
+        started = time.perf_counter()
+        run()
+        self.synchronize()
+        return time.perf_counter() - started
+
+    @property
+    def on_host(self) -> bool:
+        """Whether it computes on this computer's processor, so that the processor's caches and memory are its own."""
+        return True
+
     def device_name(self) -> str:
         """The device in words, for reports."""
         return str(self.device)
+
+    def processors(self) -> dict[str, int]:
+        """A device's multiprocessors and the shared memory of each in bytes, as detected; empty where it has none."""
+        return {}
 
     def caches(self) -> dict[str, int]:
         """Cache sizes in bytes by level, as detected: ``{"L1d": 49152, "L2": ..., "L3": ...}``."""

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Cache", "cpu_caches", "read_caches"]
+__all__ = ["Cache", "believable_bytes", "cpu_caches", "doubt", "read_caches"]
 
 SYSFS = Path("/sys/devices/system/cpu")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
+PLAUSIBLE_SHARE = 64 * 2**20
+"""Bytes of a last-level cache for one processor; more than any product has."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,32 @@ def read_caches(root: Path = SYSFS) -> list[Cache]:
     if found:
         return found
     return _from_sysctl() if sys.platform == "darwin" else _from_sysconf()
+
+
+def believable_bytes(cache: Cache) -> int:
+    """The size that the system tells, cut where no product gives its sharers that much."""
+    return min(cache.size_bytes, PLAUSIBLE_SHARE * max(cache.sharers(), 1))
+
+
+def doubt(cache: Cache, *, virtual: bool, processors: int | None = None) -> str | None:
+    """Why a last-level cache is not this machine's alone, in a sentence; None where the system can be believed.
+
+    ``virtual`` says whether this is a virtual machine, ``processors`` how many are to be seen.
+
+    >>> doubt(Cache(3, "Unified", 32 * 2**20, 64, "0-1"), virtual=True, processors=2) is None
+    True
+    """
+    if cache.level < 3:
+        return None
+    size, sharers = f"{cache.name} of {cache.size_bytes // 2**20} MiB", cache.sharers()
+    if virtual and cache.size_bytes > believable_bytes(cache):
+        return (
+            f"this virtual machine is told of an {size} for {sharers} processors: "
+            f"it is the host's, and other machines use it too."
+        )
+    if processors is not None and sharers > processors:
+        return f"the {size} is shared by {sharers} processors, of which {processors} are to be seen here."
+    return None
 
 
 def _first_cpu() -> int:

@@ -37,9 +37,8 @@ def _facts(backend: CupyBackend) -> dict[str, Any]:
         "number": backend.device.id,
         "name": backend.device_name(),
         "compute_capability": f"{properties['major']}.{properties['minor']}",
-        "multiprocessors": int(properties["multiProcessorCount"]),
-        "l2_bytes": int(properties["l2CacheSize"]),
-        "shared_bytes_per_multiprocessor": int(properties["sharedMemPerMultiprocessor"]),
+        **backend.processors(),
+        "l2_bytes": backend.caches()["L2"],
         "memory_bytes": int(properties["totalGlobalMem"]),
         "free_bytes": backend.memory_bytes(),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from polydnn.arrays.advice import Advice, blas_advice, environment_advice, load_advice, relevant_environment
 from polydnn.arrays.blas import blas_libraries
-from polydnn.arrays.caches import Cache, read_caches
+from polydnn.arrays.caches import Cache, doubt, read_caches
 from polydnn.arrays.cgroup import cpu_quota, memory_limit
 from polydnn.arrays.cuda import cuda_report
 from polydnn.arrays.machine import (
@@ -24,8 +24,6 @@ __all__ = ["SCHEMA", "machine_report"]
 
 SCHEMA = 1
 """The version of the record's form; it rises when a key changes its meaning."""
-
-PLAUSIBLE_SHARE = 64 * 2**20  # bytes of a last-level cache for one processor; more than any product has
 
 PACKAGES = (
     "polydnn",
@@ -118,13 +116,10 @@ def _load_average() -> list[float] | None:
 
 def _cache_advice(caches: list[Cache], virtual: bool) -> Iterator[Advice]:
     if not any(cache.level >= 2 for cache in caches):
-        text = "the system does not tell the sizes of this processor's caches."
+        silent = "the system does not tell the sizes of this processor's caches."
         remedy = "read them in its data sheet; here, advice on batch sizes rests on timings alone"
-        yield Advice("caches", text, remedy)
+        yield Advice("caches", silent, remedy)
     for cache in caches:
-        if virtual and cache.level >= 3 and cache.size_bytes > PLAUSIBLE_SHARE * max(cache.sharers(), 1):
-            text = (
-                f"this virtual machine is told of an {cache.name} of {cache.size_bytes // 2**20} MiB for "
-                f"{cache.sharers()} processors: it is the host's, and other machines use it too."
-            )
+        text = doubt(cache, virtual=virtual, processors=os.cpu_count())
+        if text:
             yield Advice("caches", text, "trust the timings of 'polydnn batch-size' rather than this size")

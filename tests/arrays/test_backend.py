@@ -1,8 +1,10 @@
 """Every backend keeps the contract: names, devices, dtypes, copies, and arrays that never cross by themselves."""
 
+import contextlib
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from polydnn.arrays import (
     strict_backend,
     torch_backend,
 )
+from polydnn.arrays._torch import TorchBackend
 from polydnn.arrays.dtypes import DTYPE_NAMES
 from polydnn.errors import BackendError, BackendUnavailableError, InvalidDataError, MixedBackendsError, UnknownNameError
 from tests.fake_cupy import Device, install_fake_cupy
@@ -105,6 +108,11 @@ def test_facts_about_the_device(backend: Backend) -> None:
     assert namespace_of(backend.asarray([1.0])) is not None
     backend.synchronize()
     backend.activate()
+    if backend.on_host:
+        assert backend.processors() == {}
+    ran: list[int] = []
+    assert backend.seconds(lambda: ran.append(1)) >= 0
+    assert ran == [1]
 
 
 def test_backends_are_equal_by_library_and_device() -> None:
@@ -210,6 +218,31 @@ def test_jax_without_64_bits_narrows_loudly() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_torch_on_cuda_tells_its_multiprocessors_and_its_time_by_events() -> None:
+    class Event:
+        def __init__(self, enable_timing: bool) -> None:
+            assert enable_timing
+
+        def record(self) -> None: ...
+
+        def synchronize(self) -> None: ...
+
+        def elapsed_time(self, end: "Event") -> float:
+            return 20.0
+
+    told = SimpleNamespace(
+        L2_cache_size=60 * 2**20, multi_processor_count=132, shared_memory_per_multiprocessor=228 * 2**10
+    )
+    cuda = SimpleNamespace(
+        device=lambda device: contextlib.nullcontext(), Event=Event, get_device_properties=lambda device: told
+    )
+    backend = TorchBackend(SimpleNamespace(cuda=cuda), None, SimpleNamespace(type="cuda"))
+    assert backend.seconds(lambda: None) == 0.02
+    assert backend.caches() == {"L2": 60 * 2**20}
+    assert backend.processors() == {"multiprocessors": 132, "shared_bytes_per_multiprocessor": 228 * 2**10}
+    assert not backend.on_host
+
+
 def test_cupy_is_accepted_after_its_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     install_fake_cupy(monkeypatch)
     first, second = cupy_backend(), cupy_backend("1")
@@ -218,6 +251,9 @@ def test_cupy_is_accepted_after_its_probe(monkeypatch: pytest.MonkeyPatch) -> No
     assert first.device_name() == "Pretended GPU 0"
     assert first.caches() == {"L2": 60 * 2**20}
     assert first.memory_bytes() == 100 * 2**30 + 2**20
+    assert first.processors() == {"multiprocessors": 132, "shared_bytes_per_multiprocessor": 228 * 2**10}
+    assert first.seconds(lambda: None) == 0.25, "events tell the time of a device"
+    assert not first.on_host
     array = second.asarray([1.0, 2.0], dtype=np.float32)
     assert second.owns(array)
     assert not first.owns(array)
