@@ -1,6 +1,6 @@
 """The network: an ordered chain of layers with their arrays on one backend."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self, TypeAlias, get_args
 
 import numpy as np
@@ -88,7 +88,7 @@ class Network:
         drawn = self._first_values() if arrays is None else dict(arrays)
         self.target_normalized = target_normalization is None or _learnt(drawn)
         kind = self.backend.dtype(dtype)
-        self._arrays: Parameters = {
+        self._held: Parameters | Callable[[], Parameters] = {
             name: self.backend.asarray(array.astype(dtype), dtype=kind) for name, array in drawn.items()
         }
 
@@ -98,6 +98,12 @@ class Network:
     def parameters(self) -> Parameters:
         """What the optimizer changes: ``{"layers.0.weight": (in_features, out_features), "layers.0.bias": ...}``."""
         return {name: self._arrays[name] for name in self._parameter_names}
+
+    @property
+    def _arrays(self) -> Parameters:
+        if not isinstance(self._held, dict):
+            self._held = dict(self._held())
+        return self._held
 
     @property
     def arrays(self) -> Parameters:
@@ -148,9 +154,12 @@ class Network:
             fresh[name] = self.xp.asarray(array, copy=True)
         self.replace_arrays({**self._arrays, **fresh})
 
-    def replace_arrays(self, arrays: Parameters) -> None:
-        """Take over arrays of the right names, shapes and device without a copy; for trainers and readers of files."""
-        self._arrays = dict(arrays)
+    def replace_arrays(self, arrays: Parameters | Callable[[], Parameters]) -> None:
+        """Take over arrays of the right names, shapes and device without a copy; for trainers and readers of files.
+
+        A function that gives them is called when somebody asks: a trainer need not bring them from where it works.
+        """
+        self._held = arrays if callable(arrays) else dict(arrays)
 
     def parameter_count(self) -> int:
         """The number of numbers the optimizer changes."""

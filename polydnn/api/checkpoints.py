@@ -1,6 +1,7 @@
 """Checkpoints of a trainer: what makes it again goes beside the state of its fit, into one file."""
 
 import math
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -132,6 +133,11 @@ class Checkpointer(Callback):
         self.configuration = configuration
         self.best = math.inf
         self.written: Path | None = None
+
+    def steps_until_call(self, trainer: TrainerCore) -> int:
+        """Up to the step whose checkpoint is due; a signal is noticed when a bundle ends."""
+        assert trainer.progress is not None
+        return sys.maxsize if self.every is None else self.every - trainer.progress.step % self.every
 
     def on_step_end(self, trainer: TrainerCore, loss: Array) -> None:
         progress = trainer.progress

@@ -16,7 +16,7 @@ from polydnn.metrics.metric import Metric
 from polydnn.network import Network
 from polydnn.optimizers.optimizer import Optimizer
 from polydnn.optimizers.schedule import Schedule
-from polydnn.registry import default_registry, executor_entries, provenance
+from polydnn.registry import Entry, ExecutorSpec, default_registry, executor_entries, provenance
 from polydnn.registry import loss as loss_of
 from polydnn.registry import metric as metric_of
 from polydnn.registry import optimizer as optimizer_of
@@ -84,7 +84,7 @@ class Trainer(TrainerCore):
             metrics=_metrics(metrics, network, chosen.target_kind),
             callbacks=callbacks,
             execution=_executor_name(execution),
-            executors=[Candidate(default_registry().address(each), each.spec.factory) for each in executor_entries()],
+            executors=[_candidate(each) for each in executor_entries()],
             l1=l1,
             l2=l2,
             weight_decay=weight_decay,
@@ -231,6 +231,11 @@ def _for_task(metric: Metric, task: str) -> Metric:
     if task == "regression" or source is None or metric.options.get("task") != "auto":
         return metric
     return metric_of((source.qualified, {**metric.options, "task": task}))
+
+
+def _candidate(entry: Entry) -> Candidate:
+    assert isinstance(entry.spec, ExecutorSpec)
+    return Candidate(default_registry().address(entry), entry.spec.factory, entry.spec.backends)
 
 
 def _executor_name(execution: str) -> str:

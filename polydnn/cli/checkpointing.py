@@ -133,6 +133,9 @@ class Saver(Callback):
         """The last checkpoint that was written."""
         return None if self._writer is None else self._writer.written
 
+    def steps_until_call(self, trainer: "TrainerCore") -> int:
+        return sys.maxsize if self._writer is None else self._writer.steps_until_call(trainer)
+
     def on_step_end(self, trainer: "TrainerCore", loss: "Array") -> None:
         if self._writer is not None or trainer.interrupted:
             self._open().on_step_end(trainer, loss)

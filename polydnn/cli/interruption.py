@@ -60,6 +60,9 @@ class Interruption(Callback):
         with_bar = sys.stderr.isatty()
         click.echo(f"{chr(10) if with_bar else ''}{self.received}: finishing the step, then saving ...", err=True)
 
+    def steps_until_call(self, trainer: "Trainer") -> int:
+        return sys.maxsize  # bundles of steps are short
+
     def on_step_end(self, trainer: "Trainer", loss: "Array") -> None:
         trainer.interrupted = self.received
 

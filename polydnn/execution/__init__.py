@@ -1,16 +1,20 @@
-"""Training steps: the reference, and the choice of an executor that agrees with it."""
+"""Training steps: the reference, the executors, and the choice of one that agrees."""
 
-from polydnn.execution.choice import Batch, Candidate, Choice, choose
+from polydnn.execution.choice import Candidate, Choice, FirstBatch, choose
+from polydnn.execution.executor import Data, Executor, PureExecutor
 from polydnn.execution.plan import Key, OptimizerState, Penalties, Step, StepPlan, first_state
 from polydnn.execution.reference import back_propagation, reference_step
 
 __all__ = [
-    "Batch",
     "Candidate",
     "Choice",
+    "Data",
+    "Executor",
+    "FirstBatch",
     "Key",
     "OptimizerState",
     "Penalties",
+    "PureExecutor",
     "Step",
     "StepPlan",
     "back_propagation",

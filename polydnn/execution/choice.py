@@ -2,33 +2,41 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from polydnn.errors import InvalidArgumentError, did_you_mean
-from polydnn.execution.plan import Key, OptimizerState, Step, StepPlan
-from polydnn.execution.reference import reference_step
-from polydnn.types import Array, Parameters
+from polydnn.execution.executor import Executor, ExecutorFactory, PureExecutor, executor_of
+from polydnn.execution.plan import Key, OptimizerState, StepPlan
+from polydnn.execution.reference import NO_NOISE, back_propagation, reference_step, update_rule
+from polydnn.execution.tuning import fastest
+from polydnn.types import Array, Gradients, Parameters
 
-__all__ = ["TOLERANCE", "Batch", "Candidate", "Choice", "choose"]
+__all__ = ["TOLERANCE", "Candidate", "Choice", "FirstBatch", "choose"]
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 """Largest difference allowed between an executor and the reference, relative to the largest element of each array."""
 
-StepFactory: TypeAlias = Callable[[StepPlan], Step]
+NOISE_LEVEL = 1e-3
+"""Gradients below this part of an array's largest may be rounding alone; see ``_parameter_gap``."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An executor that may be tried: its name and what builds its step from a plan (or raises where it cannot)."""
+    """An executor that may be tried: its name, what builds it from a plan, and the libraries it is for (all if none).
+
+    ``build`` raises where it cannot serve a plan; NotImplementedError means that it was not made for such plans, which
+    is no news to anybody who did not ask for it.
+    """
 
     name: str
-    build: StepFactory
+    build: ExecutorFactory
+    backends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Batch:
+class FirstBatch:
     """The first batch of a fit, with everything a step needs besides."""
 
     parameters: Parameters
@@ -39,32 +47,72 @@ class Batch:
     key: Key
     weights: Array | None = None
 
-    def run(self, step: Step) -> tuple[Parameters, OptimizerState, Array]:
-        """What ``step`` makes of this batch."""
-        return step(
-            self.parameters, self.optimizer_state, self.x, self.y, self.learning_rate, self.key, weights=self.weights
-        )
+    def run(self, executor: Executor) -> Array:
+        """Let ``executor`` take this step, from the beginning; the loss."""
+        executor.load(self.parameters, self.optimizer_state)
+        return executor.step(self.x, self.y, self.learning_rate, self.key, self.weights)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The step that was chosen, its executor's name, and a sentence for every candidate that was passed over."""
+    """The executor that was chosen, its name, and a sentence for every candidate that was passed over.
+
+    ``reasons`` are what a user has to know; ``remarks`` tell one who asks why it came so.
+    """
 
     name: str
-    step: Step
+    executor: Executor
     reasons: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
-def choose(plan: StepPlan, batch: Batch, candidates: Sequence[Candidate], execution: str = "auto") -> Choice:
-    """The step for a fit.
+class Expected(NamedTuple):
+    """What the reference makes of the first batch."""
 
-    ``execution`` is "reference", "auto" (candidates in their order, the reference where none serves) or a candidate's
-    name. A candidate that cannot be built, fails, or differs from the reference beyond TOLERANCE is passed over with
-    the reason. Raises InvalidArgumentError for a name that is no candidate.
+    parameters: Parameters
+    state: OptimizerState
+    loss: Array
+    gradients: Gradients
+
+
+def choose(plan: StepPlan, batch: FirstBatch, candidates: Sequence[Candidate], execution: str = "auto") -> Choice:
+    """The executor for a fit.
+
+    ``execution`` is "reference", "auto" (the fastest candidate that agrees, the reference where none does) or a
+    candidate's name. One that cannot be built, fails, or differs from the reference beyond TOLERANCE is passed over
+    with the reason. Raises InvalidArgumentError for a name that is no candidate.
     """
-    reference = reference_step(plan)
+    reference = PureExecutor(plan, reference_step(plan))
     if execution == "reference":
         return Choice("reference", reference)
+    tried = _tried(plan, candidates, execution)
+    expected = _expected(plan, batch) if tried else None
+    reasons: list[str] = []
+    remarks: list[str] = []
+    agreeing: dict[str, Executor] = {}
+    for candidate in tried:
+        assert expected is not None
+        try:
+            executor = executor_of(plan, candidate.build(plan))
+            loss = batch.run(executor)
+            reason = _difference(plan, batch, expected, (*executor.read(), loss))
+        except NotImplementedError as error:
+            (remarks if execution == "auto" else reasons).append(f"executor {candidate.name!r} is not used: {error}")
+            continue
+        except Exception as error:  # an executor is an optimization: whatever goes wrong in it, the reference goes on
+            reason = f"{type(error).__name__}: {error}"
+        if reason is None:
+            agreeing[candidate.name] = executor
+        else:
+            reasons.append(f"executor {candidate.name!r} is not used: {reason}")
+    if not agreeing:
+        return Choice("reference", reference, tuple(reasons), tuple(remarks))
+    name, why = _fastest(plan, batch, agreeing)
+    return Choice(name, agreeing[name], tuple(reasons), (*remarks, why))
+
+
+def _tried(plan: StepPlan, candidates: Sequence[Candidate], execution: str) -> list[Candidate]:
+    """The candidates that ``execution`` means; in "auto" those for the library of the plan."""
     names = [candidate.name for candidate in candidates]
     if execution not in ("auto", *names):
         possible = ["auto", "reference", *names]
@@ -72,44 +120,81 @@ def choose(plan: StepPlan, batch: Batch, candidates: Sequence[Candidate], execut
             str(execution), possible
         )
         raise InvalidArgumentError(msg)
-    reasons: list[str] = []
-    for candidate in candidates:
-        if execution not in ("auto", candidate.name):
-            continue
-        try:
-            step = candidate.build(plan)
-            reason = _difference(plan, batch.run(reference), batch.run(step))
-        except Exception as error:  # an executor is an optimization: whatever goes wrong in it, the reference goes on
-            reason = f"{type(error).__name__}: {error}"
-        if reason is None:
-            return Choice(candidate.name, step, tuple(reasons))
-        reasons.append(f"executor {candidate.name!r} is not used: {reason}")
-    return Choice("reference", reference, tuple(reasons))
+    if execution != "auto":
+        return [candidate for candidate in candidates if candidate.name == execution]
+    library = plan.backend.library
+    return [candidate for candidate in candidates if not candidate.backends or library in candidate.backends]
+
+
+def _fastest(plan: StepPlan, batch: FirstBatch, agreeing: dict[str, Executor]) -> tuple[str, str]:
+    """The name of the fastest, and how that is known; the answer is kept, so that a second run computes the same."""
+    first = next(iter(agreeing))
+    if len(agreeing) == 1:
+        return first, f"executor {first!r} agrees with the reference"
+
+    def timed(executor: Executor) -> Callable[[], None]:
+        def run() -> None:
+            batch.run(executor)
+            plan.backend.synchronize()
+
+        return run
+
+    question = {"what": "executor", **plan.describe(), "rows": int(batch.x.shape[0])}
+    return fastest(question, {name: timed(executor) for name, executor in agreeing.items()})
+
+
+def _expected(plan: StepPlan, batch: FirstBatch) -> Expected:
+    rows = batch.x.shape[0]
+    noise = plan.noise(batch.key, rows) if any(layer.random for layer in plan.layers) else NO_NOISE
+    result = back_propagation(plan)(batch.parameters, batch.x, batch.y, noise, batch.weights)
+    gradients = dict(result.gradients)
+    parameters, state = update_rule(plan)(
+        batch.parameters, batch.optimizer_state, result, batch.learning_rate, batch.key.step
+    )
+    return Expected(parameters, state, result.loss, gradients)
 
 
 def _difference(
-    plan: StepPlan,
-    expected: tuple[Parameters, OptimizerState, Array],
-    found: tuple[Parameters, OptimizerState, Array],
+    plan: StepPlan, batch: FirstBatch, expected: Expected, found: tuple[Parameters, OptimizerState, Array]
 ) -> str | None:
     """The first array of ``found`` that departs from ``expected``, in words; None where all agree."""
-    tolerance = TOLERANCE[plan.network.dtype]
+    tolerance, host = TOLERANCE[plan.network.dtype], plan.backend.to_numpy
     for name, wanted, got in _pairs(expected, found):
-        a, b = plan.backend.to_numpy(wanted), plan.backend.to_numpy(got)
+        a, b = host(wanted), np.asarray(host(got))
         if a.shape != b.shape:
             return f"{name} has shape {b.shape} where the reference has {a.shape}"
-        scale = max(float(np.max(np.abs(a), initial=0.0)), 1e-8)
-        gap = float(np.max(np.abs(a - b), initial=0.0)) / scale
+        if name in expected.gradients:
+            gap = _parameter_gap(a, b, host(batch.parameters[name]), host(expected.gradients[name]))
+        else:
+            gap = _largest(a - b) / _scale(a)
         if not gap <= tolerance and np.isfinite(a).all():
             return f"{name} differs from the reference by {gap:.1e}, more than {tolerance:.0e} of its largest element"
     return None
 
 
-def _pairs(
-    expected: tuple[Parameters, OptimizerState, Array], found: tuple[Parameters, OptimizerState, Array]
-) -> list[tuple[str, Array, Array]]:
-    rows = [("the loss", expected[2], found[2])]
-    rows += [(name, array, found[0][name]) for name, array in expected[0].items()]
-    for name, state in expected[1].items():
+def _parameter_gap(a: Any, b: Any, before: Any, gradient: Any) -> float:
+    """How far two new values of a parameter lie apart, relative to the largest.
+
+    Adam and its kin take a step of full length for the smallest gradient, so that where a gradient is rounding alone,
+    both are right: there a difference of two such steps is none.
+    """
+    apart = np.abs(a - b)
+    noise = np.abs(gradient) <= NOISE_LEVEL * _largest(gradient)
+    excused = noise & (apart <= 2.5 * _largest(a - before))
+    return _largest(np.where(excused, 0.0, apart)) / _scale(a)
+
+
+def _largest(array: Any) -> float:
+    return float(np.max(np.abs(array), initial=0.0))
+
+
+def _scale(array: Any) -> float:
+    return max(_largest(array), 1e-8)
+
+
+def _pairs(expected: Expected, found: tuple[Parameters, OptimizerState, Array]) -> list[tuple[str, Array, Array]]:
+    rows = [("the loss", expected.loss, found[2])]
+    rows += [(name, array, found[0][name]) for name, array in expected.parameters.items()]
+    for name, state in expected.state.items():
         rows += [(f"{name} {slot}", array, found[1][name][slot]) for slot, array in state.items()]
     return rows

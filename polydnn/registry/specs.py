@@ -118,9 +118,15 @@ class BackendSpec(Spec):
 
 @dataclass(frozen=True)
 class ExecutorSpec(Spec):
-    """An executor: ``factory(plan: polydnn.StepPlan) -> step``; it raises where it cannot serve the plan."""
+    """An executor: ``factory(plan: polydnn.StepPlan)`` gives a polydnn.execution.Executor, or a pure step function.
+
+    ``backends`` names the array libraries it is for ("numpy", "torch"); it is not tried on others, and on all of them
+    where none is named. The factory raises where it cannot serve a plan: NotImplementedError where it was not made for
+    such plans, which is told to those who ask for it by name, and anything else where something is wrong.
+    """
 
     kind = "executor"
+    backends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

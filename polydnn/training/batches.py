@@ -2,22 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from polydnn.arrays import Backend, permutation, stream
+from polydnn.execution.executor import Data
 from polydnn.types import Array
 
-__all__ = ["Batch", "Rows", "batch_count", "epoch_batches", "split_rows"]
-
-
-class Batch(NamedTuple):
-    """The rows of one step: x (b, in_features), y, and weights (b,) or None."""
-
-    x: Array
-    y: Array
-    weights: Array | None
+__all__ = ["Rows", "batch_count", "epoch_batches", "epoch_order", "split_rows"]
 
 
 @dataclass(frozen=True)
@@ -49,25 +42,30 @@ def batch_count(n: int, batch_size: int) -> int:
     return -(-n // batch_size)
 
 
+def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray[Any, Any]:
+    """The order in which an epoch takes its n rows, drawn on the host: the same on every backend."""
+    return permutation(n, seed, epoch)
+
+
 def epoch_batches(
     rows: Rows, batch_size: int, seed: int, epoch: int, backend: Backend, *, first: int = 0
-) -> Iterator[Batch]:
+) -> Iterator[Data]:
     """The batches of an epoch from number ``first`` on: rows in the epoch's own order, the last batch maybe smaller.
 
-    The order is drawn on the host and moved once; rows are gathered where they lie. A batch of all rows is the rows as
-    they are, since their order does not matter to a mean.
+    The order is moved once; rows are gathered where they lie. A batch of all rows is the rows as they are, since their
+    order does not matter to a mean.
     """
     n = len(rows)
     if batch_size >= n:
         if first == 0:
-            yield Batch(rows.x, rows.y, rows.weights)
+            yield Data(rows.x, rows.y, rows.weights)
         return
     xp = backend.xp
-    order = backend.asarray(permutation(n, seed, epoch), dtype=backend.index_dtype)
+    order = backend.asarray(epoch_order(n, seed, epoch), dtype=backend.index_dtype)
     x, y, weights = rows.x, rows.y, rows.weights
     for start in range(first * batch_size, n, batch_size):
         index = order[start : min(start + batch_size, n)]
-        yield Batch(
+        yield Data(
             xp.take(x, index, axis=0),
             xp.take(y, index, axis=0),
             None if weights is None else xp.take(weights, index, axis=0),

@@ -1,20 +1,18 @@
 """Noticing that numbers stopped being finite, without making the device wait, and saying where it began."""
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from polydnn.arrays import Backend
-from polydnn.execution.plan import OptimizerState, Step, StepPlan
+from polydnn.execution.executor import Executor, all_finite_on_host
+from polydnn.execution.plan import OptimizerState, StepPlan
 from polydnn.execution.trace import StepInputs, trace_step
 from polydnn.types import Array, Parameters
 
-__all__ = ["READ_BACK", "Found", "Watch", "find_first", "first_not_finite"]
-
-READ_BACK = 100
-"""Steps between two looks, unless the user says otherwise: reading a device waits for all steps before it."""
+__all__ = ["Found", "all_finite", "find_first", "first_not_finite"]
 
 
 class Found(NamedTuple):
@@ -26,66 +24,23 @@ class Found(NamedTuple):
     where: str | None
 
 
-class Watch:
-    """Looks at losses and parameters every ``every`` steps, and on the host at the loss of each step besides.
-
-    A parameter that is not finite spoils the loss of the next step, so that on the host it is noticed within one; to
-    look at all parameters after every step would cost more than a small network's step.
-
-    On a device the losses since the last look are kept where they are, which costs nothing, and come back in one
-    transfer, so that the very step is known whenever it is looked. ``parameters`` and ``state`` are those of the last
-    look: the steps since can be computed again from them.
-    """
-
-    def __init__(self, backend: Backend, every: int | None) -> None:
-        self._backend = backend
-        self._on_host = backend.library == "numpy"
-        self.every = every or READ_BACK
-        self._losses: list[Array] = []
-
-    def start(self, parameters: Parameters, state: OptimizerState) -> None:
-        """Everything is well up to here."""
-        self.parameters, self.state = parameters, state
-        self._losses.clear()
-
-    @property
-    def waiting(self) -> int:
-        """How many steps nobody has looked at."""
-        return len(self._losses)
-
-    def note(self, loss: Array) -> None:
-        """Keep the loss of a step, in any positive multiple, for the next look."""
-        self._losses.append(loss)
-
-    def due(self, step: int, loss: Array) -> bool:
-        """Whether to look now: at the end of an interval, or at once where the host sees that a loss is not finite."""
-        return step % self.every == 0 or (self._on_host and not math.isfinite(loss))
-
-    def all_finite(self, parameters: Mapping[str, Array], names: Iterable[str]) -> bool:
-        """Whether all losses since the last look and the named parameters are finite."""
-        if not self._losses:
-            return True
-        if self._on_host:
-            return all(map(math.isfinite, self._losses)) and _finite_on_host(parameters[name] for name in names)
-        xp = self._backend.xp
-        good = [xp.isfinite(xp.stack(self._losses))]
-        good += [xp.all(xp.isfinite(parameters[name])) for name in names]
-        return bool(xp.all(xp.stack([xp.all(good[0]), *good[1:]])))
-
-
-def _finite_on_host(arrays: Iterable[np.ndarray[Any, Any]]) -> bool:
-    """Whether all elements are finite; their sum of squares says so in one pass of BLAS, unless it overflows."""
-    return all(math.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all()) for array in arrays)
+def all_finite(backend: Backend, losses: Sequence[Array], arrays: Sequence[Array]) -> bool:
+    """Whether all losses and all elements of the arrays are finite; one answer is read back."""
+    if backend.library == "numpy":
+        return all_finite_on_host(losses) and all_finite_on_host(arrays)
+    xp = backend.xp
+    return bool(xp.all(xp.stack([xp.all(xp.isfinite(array)) for array in (*losses, *arrays)])))
 
 
 def find_first(
-    plan: StepPlan, step: Step, parameters: Parameters, state: OptimizerState, feed: Iterable[StepInputs]
+    plan: StepPlan, executor: Executor, parameters: Parameters, state: OptimizerState, feed: Iterable[StepInputs]
 ) -> Found | None:
     """Compute the steps of ``feed`` again until one is not finite; None where, this time, all of them are."""
+    executor.load(parameters, state)
     for inputs in feed:
         x, y, weights, rate, key = inputs
-        after, new_state, loss = step(parameters, state, x, y, rate, key, weights)
-        value = float(loss)
+        value = float(executor.step(x, y, rate, key, weights))
+        after, new_state = executor.read()
         bad = [name for name in after if not _finite(plan.backend, after[name])]
         if bad or not math.isfinite(value):
             what = bad[0] if math.isfinite(value) else "the loss"

@@ -42,8 +42,8 @@ def take_snapshot(trainer: "Trainer") -> Snapshot:
     arrays = {f"network/{name}": to_numpy(array) for name, array in trainer.network.arrays.items()}
     for name, state in trainer.optimizer_state.items():
         arrays |= {f"optimizer/{name}/{slot}": to_numpy(array) for slot, array in state.items()}
-    arrays["progress/loss_sum"] = _number(trainer, progress.loss_sum)
-    arrays["progress/mass"] = _number(trainer, progress.mass)
+    arrays["progress/loss_sum"] = np.asarray(progress.loss_sum)
+    arrays["progress/mass"] = np.asarray(progress.mass)
     columns = trainer.history.columns
     arrays |= {f"history/{name}": np.asarray(_column(trainer.history, name)) for name in columns}
     arrays |= {f"present/{name}": np.asarray(_present(trainer.history, name)) for name in columns}
@@ -77,8 +77,8 @@ def restore(trainer: "Trainer", snapshot: Snapshot) -> None:
     trainer.network.normalized = values["normalized"]
     state: OptimizerState = {name: _below(arrays, f"optimizer/{name}/") for name in trainer.network.parameter_names}
     trainer.history = _history(values["history"], snapshot.arrays)
-    loss_sum = _as_was(trainer, snapshot.arrays["progress/loss_sum"])
-    mass = _as_was(trainer, snapshot.arrays["progress/mass"])
+    loss_sum = float(snapshot.arrays["progress/loss_sum"])
+    mass = float(snapshot.arrays["progress/mass"])
     progress = Progress.from_numbers(values["progress"], loss_sum, mass)
     _restore_callbacks(trainer, values["callbacks"], arrays)
     trainer.continue_from(progress, state, values["data"], stop_requested=values["stop_requested"])
@@ -95,20 +95,6 @@ def fingerprint(trainer: "Trainer", rows: Rows, validation: Rows | None) -> str:
                 digest.update(host.reshape(-1).view(np.uint8).data if host.size else b"")
         digest.update(b"|")
     return digest.hexdigest()
-
-
-def _number(trainer: "Trainer", value: Any) -> np.ndarray[Any, Any]:
-    """A sum of the epoch under way, as the 0-d array it is on the device or the float it starts as."""
-    on_device = trainer.network.backend.owns(value)
-    return np.asarray(trainer.network.backend.to_numpy(value) if on_device else float(value))
-
-
-def _as_was(trainer: "Trainer", host: np.ndarray[Any, Any]) -> Any:
-    """The reverse of ``_number``: float64 was a float of the host, unless training itself is in float64."""
-    backend = trainer.network.backend
-    if host.dtype == np.float64 and trainer.network.dtype != "float64":
-        return float(host)
-    return backend.asarray(host)[()] if backend.library == "numpy" else backend.asarray(host)
 
 
 def _column(history: History, name: str) -> list[float]:

@@ -3,16 +3,15 @@
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from polydnn.errors import CheckpointError, DivergenceError, InvalidArgumentError
-from polydnn.execution.choice import Batch as FirstBatch
-from polydnn.execution.choice import Candidate, Choice, choose
+from polydnn.execution.choice import Candidate, Choice, FirstBatch, choose
+from polydnn.execution.executor import Executor
 from polydnn.execution.plan import Key, OptimizerState, StepPlan, first_state
 from polydnn.execution.reference import back_propagation
-from polydnn.execution.trace import StepInputs
 from polydnn.losses.loss import Loss
 from polydnn.metrics.metric import Metric
 from polydnn.network import Network
@@ -20,7 +19,7 @@ from polydnn.optimizers.optimizer import Optimizer
 from polydnn.optimizers.schedule import Schedule
 from polydnn.training.batches import Rows, batch_count, epoch_batches
 from polydnn.training.callbacks import Callback
-from polydnn.training.divergence import Found, Watch, find_first
+from polydnn.training.divergence import Found
 from polydnn.training.evaluation import evaluate
 from polydnn.training.history import History
 from polydnn.training.placement import place_fit, place_rows
@@ -35,6 +34,7 @@ from polydnn.training.settings import (
     check_penalties,
 )
 from polydnn.training.snapshot import fingerprint
+from polydnn.training.step_loop import StepLoop
 from polydnn.training.weights import ClassWeight
 from polydnn.types import Gradients, Parameters
 
@@ -101,7 +101,7 @@ class Trainer:
         self.interrupted: str | None = None
         self._fingerprint: str | None = None
         self._data: tuple[Rows, Rows | None] | None = None
-        self._optimizer_state: OptimizerState | None = None
+        self._optimizer_state: OptimizerState | Callable[[], OptimizerState] | None = None
         self._resuming = False
 
     # ---- the public verbs ------------------------------------------------------------------------------------------
@@ -156,6 +156,19 @@ class Trainer:
         """``{"loss": ..., metric: ...}`` on the rows x (n, in_features) with targets y, as in ``fit``."""
         return evaluate(self.plan, self.metrics, self._placed(x, y))
 
+    def executor_for(self, x: object, y: object) -> Executor:
+        """The executor that a fit of these rows would use, loaded with the network as it stands.
+
+        For measuring steps, or for a loop of one's own: ``executor.step(x, y, learning_rate, Key(seed, step))`` takes
+        arrays of the backend, and ``executor.read()`` gives parameters and optimizer state. The network stays as it is.
+        """
+        rows = self._placed(x, y)
+        size = self._rows_per_batch(len(rows))
+        progress = Progress(0, 1, 0, batch_count(len(rows), size), 0, 0)
+        executor = self._choose(rows, progress).executor
+        executor.load(self.network.arrays, self.optimizer_state)
+        return executor
+
     def loss_and_gradients(self, x: object, y: object) -> tuple[float, Gradients]:
         """The cost of these rows as training sees it, but without dropout, and its gradients by parameter name.
 
@@ -174,6 +187,8 @@ class Trainer:
         """The optimizer's state of every parameter."""
         if self._optimizer_state is None:
             self._optimizer_state = first_state(self.plan)
+        if callable(self._optimizer_state):
+            self._optimizer_state = self._optimizer_state()
         return self._optimizer_state
 
     # ---- preparing -------------------------------------------------------------------------------------------------
@@ -246,12 +261,12 @@ class Trainer:
         if self.choice is None:
             self.choice = self._choose(rows, progress)
         while progress.epoch < progress.end_epoch and not (self.stop_requested or self.interrupted):
-            kept = replace(progress), self.network.arrays, self.optimizer_state
+            kept = progress.copy(), (self.network.arrays, self.optimizer_state)
             try:
                 row = self._epoch(rows, validation, progress)
             except BaseException:
                 self.progress = kept[0]
-                self._adopt(*kept[1:])
+                self.adopt(lambda: kept[1])  # noqa: B023 - the loop ends here
                 raise
             if row is None:
                 return
@@ -263,12 +278,14 @@ class Trainer:
     def _epoch(self, rows: Rows, validation: Rows | None, progress: Progress) -> dict[str, Any] | None:
         """What is left of an epoch and its row of the history; None where a callback asked to stop before its end."""
         started = time.perf_counter()
-        finished = self._run_steps(rows, progress)
+        assert self.choice is not None
+        loop = StepLoop(self, self.choice.executor, rows, progress, self._rows_per_batch(len(rows)))
+        finished = loop.run(self._overriding("on_step_end"))
         self.network.backend.synchronize()
         if not finished:
             return None
         seconds = time.perf_counter() - started
-        loss = float(progress.loss_sum) / float(progress.mass)
+        loss = progress.loss_sum / progress.mass
         self._check_finite(loss, "the loss", progress)
         self._check_parameters(progress)
         progress.epoch += 1
@@ -292,69 +309,14 @@ class Trainer:
             logger.warning(reason)
         return choice
 
-    def _run_steps(self, rows: Rows, progress: Progress) -> bool:
-        """The steps left of an epoch; False where a callback asked to stop before its end."""
-        assert self.choice is not None
-        step_function, seed = self.choice.step, self.seed
-        backend, xp = self.network.backend, self.network.xp
-        parameters: Parameters = self.network.arrays
-        state = self.optimizer_state
-        watchers = self._overriding("on_step_end")
-        watch = Watch(backend, self.check_every)
-        watch.start(parameters, state)
-        size = self._rows_per_batch(len(rows))
-        on_host, wide = backend.library == "numpy", backend.widest_dtype
-        for batch in epoch_batches(rows, size, seed, progress.epoch, backend, first=progress.batch):
-            step = progress.step + 1
-            parameters, state, loss = step_function(
-                parameters, state, batch.x, batch.y, self._rate(step, progress), Key(seed, step), batch.weights
-            )
-            mass = batch.x.shape[0] if batch.weights is None else xp.sum(batch.weights)
-            # summed in float64 where there is one: in float32 a million small steps lose the third digit
-            charged = (float(loss) if on_host else xp.astype(loss, wide)) * mass
-            progress.loss_sum = progress.loss_sum + charged
-            progress.mass = progress.mass + mass
-            progress.step = step
-            progress.batch += 1
-            watch.note(charged)
-            if watch.due(step, charged):
-                self._look(watch, parameters, state, rows, progress)
-            if watchers:
-                self._adopt(parameters, state)
-                for watcher in watchers:
-                    watcher.on_step_end(self, loss)
-                if (self.stop_requested or self.interrupted) and progress.batch < progress.steps_per_epoch:
-                    return False
-        self._look(watch, parameters, state, rows, progress)
-        self._adopt(parameters, state)
-        return True
+    def adopt(self, read: Callable[[], tuple[Parameters, OptimizerState]]) -> None:
+        """Stand where ``read`` says; it is called when somebody first asks for the arrays."""
+        once = cache(read)
+        self.network.replace_arrays(lambda: once()[0])
+        self._optimizer_state = lambda: once()[1]
 
-    def _look(
-        self, watch: Watch, parameters: Parameters, state: OptimizerState, rows: Rows, progress: Progress
-    ) -> None:
-        """Raise DivergenceError where a step since the last look left something that is not finite."""
-        if watch.all_finite(parameters, self.network.parameter_names):
-            watch.start(parameters, state)
-            return
-        assert self.choice is not None
-        feed = self._feed_again(rows, progress, watch.waiting)
-        found = find_first(self.plan, self.choice.step, watch.parameters, watch.state, feed)
-        if found is None:  # a device need not give the same bits twice
-            found = Found(progress.step, "the loss or a parameter", math.nan, None)
-        raise DivergenceError(self._divergence(found, progress))
-
-    def _feed_again(self, rows: Rows, progress: Progress, count: int) -> Iterator[StepInputs]:
-        """What the last ``count`` steps were given."""
-        size, backend, first = self._rows_per_batch(len(rows)), self.network.backend, progress.step - count + 1
-        batches = epoch_batches(rows, size, self.seed, progress.epoch, backend, first=progress.batch - count)
-        for step, batch in zip(range(first, progress.step + 1), batches, strict=False):
-            yield StepInputs(batch.x, batch.y, batch.weights, self._rate(step, progress), Key(self.seed, step))
-
-    def _adopt(self, parameters: Parameters, state: OptimizerState) -> None:
-        self.network.replace_arrays(parameters)
-        self._optimizer_state = state
-
-    def _rate(self, step: int, progress: Progress) -> float:
+    def rate(self, step: int, progress: Progress) -> float:
+        """The learning rate of a step of the fit under way."""
         if self.schedule is None:
             return self.learning_rate
         return self.learning_rate * self.schedule.factor(step - progress.first_step, progress.total_steps)
@@ -369,7 +331,7 @@ class Trainer:
         elif self.metrics:
             measured = evaluate(self.plan, self.metrics, rows)
             row |= {name: value for name, value in measured.items() if name != "loss"}
-        row["learning_rate"] = self._rate(progress.step, progress)
+        row["learning_rate"] = self.rate(progress.step, progress)
         row["seconds"] = seconds
         row["samples_per_second"] = n / seconds if seconds > 0 else math.inf
         return row
@@ -384,11 +346,11 @@ class Trainer:
 
     def _check_finite(self, value: float, what: str, progress: Progress) -> None:
         if not math.isfinite(value):
-            raise DivergenceError(self._divergence(Found(progress.step, what, value, None), progress))
+            raise DivergenceError(self.divergence(Found(progress.step, what, value, None), progress))
 
-    def _divergence(self, found: Found, progress: Progress) -> str:
+    def divergence(self, found: Found, progress: Progress) -> str:
         """Epoch, step, layer and advice."""
-        rate = self._rate(max(found.step, 1), progress)
+        rate = self.rate(max(found.step, 1), progress)
         began = "" if found.where is None else f" The first number that is not finite is in {found.where}."
         return (
             f"{found.what} became {found.value} in epoch {progress.epoch + 1}, at step {found.step}.{began} "

@@ -66,6 +66,7 @@ def test_a_run_without_a_schedule_is_resumed(run: Any, tmp_path: Path, monkeypat
         real(self, trainer, loss)
 
     monkeypatch.setattr(Interruption, "on_step_end", on_step_end)
+    monkeypatch.setattr(Interruption, "steps_until_call", lambda self, trainer: 1)
     assert run("train", *asked, "--output", "broken").exit_code == 143
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)

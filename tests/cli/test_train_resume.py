@@ -44,6 +44,7 @@ def signal_at(monkeypatch):
             real(self, trainer, loss)
 
         monkeypatch.setattr(Interruption, "on_step_end", on_step_end)
+        monkeypatch.setattr(Interruption, "steps_until_call", lambda self, trainer: 1)
 
     yield arrange
     monkeypatch.undo()

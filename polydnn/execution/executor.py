@@ -1,0 +1,110 @@
+"""The contract of an executor: training steps that keep parameters and optimizer state between calls."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from polydnn.execution.plan import Key, OptimizerState, Step, StepPlan
+from polydnn.types import Array, Parameters
+
+__all__ = ["Data", "Executor", "ExecutorFactory", "PureExecutor", "all_finite_on_host", "executor_of"]
+
+
+class Data(NamedTuple):
+    """Rows on the device: x (n, in_features), y as the loss takes it, and weights (n,) or None."""
+
+    x: Array
+    y: Array
+    weights: Array | None = None
+
+
+class Executor(ABC):
+    """Runs the steps of one plan.
+
+    ``load`` hands over where to start and ``read`` asks where the steps have led; between the two the executor may keep
+    everything in buffers of its own. It computes what the reference step computes, to the rounding of the dtype, and
+    ``steps`` gives what as many calls of ``step`` would give, to the last bit on NumPy.
+    """
+
+    def __init__(self, plan: StepPlan) -> None:
+        self.plan = plan
+
+    @abstractmethod
+    def load(self, parameters: Parameters, optimizer_state: OptimizerState) -> None:
+        """Start from these arrays, all of the network's and the optimizer's; they are never written to."""
+
+    @abstractmethod
+    def step(self, x: Array, y: Array, learning_rate: float, key: Key, weights: Array | None = None) -> Array:
+        """One update from a batch x (n, in_features), y, weights (n,) or None; the batch's loss before it, 0-d."""
+
+    @abstractmethod
+    def read(self) -> tuple[Parameters, OptimizerState]:
+        """The arrays as the last step left them; no later step changes what was given out."""
+
+    def steps(self, data: Data, order: Array, batch_size: int, rates: Sequence[float], key: Key) -> Array:
+        """One update for each of the k ``rates``, and their losses (k,).
+
+        Step i takes the rows of ``data`` that ``order`` (k * batch_size,) names from i * batch_size on; ``key`` is that
+        of the first. Fewer losses than rates mean that the last of them, or a parameter after it, is not finite, and
+        that the executor stopped there.
+        """
+        xp = self.plan.backend.xp
+        losses = []
+        for count, rate in enumerate(rates):
+            index = order[count * batch_size : (count + 1) * batch_size]
+            x, y = xp.take(data.x, index, axis=0), xp.take(data.y, index, axis=0)
+            weights = None if data.weights is None else xp.take(data.weights, index, axis=0)
+            losses.append(self.step(x, y, rate, Key(key.seed, key.step + count), weights))
+            if self.stopped(losses[-1]):
+                break
+        return xp.stack(losses)
+
+    def stopped(self, loss: Array) -> bool:
+        """Whether the step that gave ``loss`` left something that is not finite, as far as can be told at once."""
+        return False
+
+
+ExecutorFactory: TypeAlias = Callable[[StepPlan], "Executor | Step"]
+"""What a plugin gives: it makes an executor, or a pure step, for a plan, and raises where it cannot."""
+
+
+class PureExecutor(Executor):
+    """A pure step, the reference step for one, with its parameters and state held for it."""
+
+    def __init__(self, plan: StepPlan, step: Step) -> None:
+        super().__init__(plan)
+        self._step = step
+        self._trained = plan.network.parameter_names
+
+    def load(self, parameters: Parameters, optimizer_state: OptimizerState) -> None:
+        self._parameters, self._state = parameters, optimizer_state
+
+    def step(self, x: Array, y: Array, learning_rate: float, key: Key, weights: Array | None = None) -> Array:
+        self._parameters, self._state, loss = self._step(
+            self._parameters, self._state, x, y, learning_rate, key, weights
+        )
+        return loss
+
+    def read(self) -> tuple[Parameters, OptimizerState]:
+        return self._parameters, self._state
+
+    def stopped(self, loss: Array) -> bool:
+        """On the host it is seen at once; on a device a look would wait for it."""
+        if self.plan.backend.library != "numpy":
+            return False
+        if not math.isfinite(loss):
+            return True
+        return not all_finite_on_host(self._parameters[name] for name in self._trained)
+
+
+def executor_of(plan: StepPlan, made: Executor | Step) -> Executor:
+    """What a factory gave, as an executor."""
+    return made if isinstance(made, Executor) else PureExecutor(plan, made)
+
+
+def all_finite_on_host(arrays: Iterable[np.ndarray[Any, Any]]) -> bool:
+    """Whether all elements are finite; their sum of squares says so in one pass of BLAS, unless it overflows."""
+    return all(math.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all()) for array in arrays)
