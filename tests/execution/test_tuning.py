@@ -1,4 +1,4 @@
-"""What was measured fastest is kept, so that two runs compute the same bits; where nothing can be kept, nothing is measured."""
+"""What was measured fastest is kept, so that two runs compute the same bits; otherwise nothing is measured."""
 
 import json
 import multiprocessing
