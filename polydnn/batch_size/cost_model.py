@@ -135,7 +135,8 @@ class CostModel:
 def fit_cost_model(timings: Sequence[Timing]) -> CostModel:
     """The cost model of a sweep; ``timings`` in any order, one for each size.
 
-    Raises InvalidArgumentError for fewer than two sizes, a size twice, or times that are not positive and finite.
+    One size alone cannot tell overhead from work: its time is all t0 then. Raises InvalidArgumentError for no sizes, a
+    size twice, or times that are not positive and finite.
     """
     ordered = tuple(sorted(timings, key=lambda each: each.batch_size))
     _check(ordered)
@@ -150,8 +151,8 @@ def fit_cost_model(timings: Sequence[Timing]) -> CostModel:
 
 def _check(ordered: Sequence[Timing]) -> None:
     sizes = [each.batch_size for each in ordered]
-    if len(sizes) < 2 or len(set(sizes)) < len(sizes) or sizes[0] < 1:
-        msg = f"a cost model needs times of at least two different batch sizes from 1 on, found {sizes}."
+    if not sizes or len(set(sizes)) < len(sizes) or sizes[0] < 1:
+        msg = f"a cost model needs the times of different batch sizes from 1 on, found {sizes}."
         raise InvalidArgumentError(msg)
     for each in ordered:
         if not 0.0 < each.seconds < math.inf:
@@ -161,6 +162,8 @@ def _check(ordered: Sequence[Timing]) -> None:
 
 def _robust_line(sizes: Vector, seconds: Vector, deviation: float) -> tuple[float, float]:
     """(t0, t1), both at least 0, with the least Huber loss of the relative errors (t0 + t1 B) / t - 1."""
+    if len(sizes) == 1:
+        return float(seconds[0]), 0.0
     columns = np.stack([1.0 / seconds, sizes / seconds], axis=1)
     weights = np.ones(len(sizes))
     line = _positive_line(columns, weights)

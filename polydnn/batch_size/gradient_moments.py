@@ -5,6 +5,7 @@ and the row dz at its pre-activation, so that its squared norm is (|a|^2 + 1) |d
 formed. Source: Goodfellow, *Efficient per-example gradient computations*, 2015.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,8 @@ class GradientMoments:
 
     ``small`` (K,) holds for every batch the mean squared norm of gradients over ``size`` rows: 1 where those of the
     examples are known, else the batch itself. ``gram`` (K, K) holds the inner products of the batches' gradients.
-    ``loss`` is the mean cost of the batches, ``note`` says why the examples' norms are not known.
+    ``loss`` is the mean cost of the batches, ``note`` says why the examples' norms are not known. ``population`` is the
+    number of rows that the batches were drawn from without putting back.
     """
 
     size: int
@@ -47,6 +49,7 @@ class GradientMoments:
     gram: Host
     loss: float
     note: str = ""
+    population: float = math.inf
 
 
 class _Tap(Layer):
@@ -179,16 +182,16 @@ def gradient_moments(
     gram = _gram(gradients, plan) * np.outer(scale, scale)
     cost = float(np.mean([float(loss) for loss in losses]))
     squares = np.diag(gram).copy() if note else np.asarray([float(each) for each in small]) * scale**2
-    return GradientMoments(size if note else 1, size, squares, gram, cost, note)
+    return GradientMoments(size if note else 1, size, squares, gram, cost, note, len(rows))
 
 
 def _differentiate(
     plan: StepPlan, parameters: Parameters, part: Rows, key: Key, bare: Differentiate | None
-) -> tuple[Array | None, Gradients, Array]:
-    """The mean of the examples' squared norms (None where ``bare`` has to do), the gradients and the cost."""
+) -> tuple[Array, Gradients, Array]:
+    """The mean of the examples' squared norms (0 where ``bare`` has to do), the gradients and the cost."""
     if bare is not None:
         result = bare(parameters, part.x, part.y, plan.noise(key, len(part)), part.weights)
-        return None, result.gradients, result.loss
+        return 0.0, result.gradients, result.loss
     norms, gradients, loss = example_square_norms(plan, parameters, part.x, part.y, weights=part.weights, key=key)
     return plan.backend.xp.mean(norms), gradients, loss
 
@@ -210,7 +213,7 @@ def _batch_rows(plan: StepPlan, available: int, examples: int, batches: int) -> 
 
 def _most_batches(plan: StepPlan) -> int:
     kind = plan.backend.xp.finfo(plan.network.real_dtype)
-    each = plan.network.parameter_count() * kind.bits // 8
+    each = plan.network.parameter_count() * int(kind.bits) // 8
     return max(FEWEST_BATCHES, GRADIENT_BYTES // max(each, 1))
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from polydnn.batch_size.gradient_moments import gradient_moments
 from polydnn.batch_size.noise_scale import Drift, NoiseScale, estimate
 from polydnn.errors import InvalidArgumentError
-from polydnn.execution.plan import Key, OptimizerState, Step, StepPlan, first_state
+from polydnn.execution.executor import Executor, executor_of
+from polydnn.execution.plan import Key, OptimizerState, StepPlan, first_state
 from polydnn.execution.reference import reference_step
 from polydnn.training.batches import Rows, epoch_batches
 from polydnn.types import Array, Parameters
@@ -45,8 +46,9 @@ def follow_noise_scale(
     at: Sequence[int] = (0, 10, 100, 1000),
     parameters: Parameters | None = None,
     state: OptimizerState | None = None,
-    step: Step | None = None,
+    executor: Executor | None = None,
     examples: int = 4096,
+    target_loss: float | None = None,
     go_on: Callable[[], bool] = lambda: True,
 ) -> NoiseScale:
     """Train beside the network, on its own arrays, and measure after each number of steps in ``at``.
@@ -54,15 +56,16 @@ def follow_noise_scale(
     ``value`` and ``interval`` of what comes back are means over the steps (trapezoids between the measurements; the
     ends of the interval are averaged as they are, which is wide rather than narrow); ``trace`` and ``squared_norm``
     are those of the last measurement, ``examples`` all rows looked at. ``parameters`` and ``state`` default to the
-    network's and to fresh ones; the caller's arrays, the network and the optimizer stay as they are. ``step`` is the
-    reference step unless given. Once ``go_on`` says no, at least one point having been measured, training stops. So it
-    does where a parameter is no longer finite.
-    Raises InvalidArgumentError unless ``at`` rises from 0 or more.
+    network's and to fresh ones; the caller's arrays, the network and the optimizer stay as they are. Without
+    ``executor``, one of the plan, the reference step trains. Training stops once ``go_on`` says no, at least one point
+    having been measured; where the loss has come to ``target_loss``, since the noise scale goes on rising after it; and
+    where a gradient is no longer finite. Raises InvalidArgumentError unless ``at`` rises from 0 or more, and where no
+    gradient at all was finite.
     """
     points = _checked(at)
     parameters = plan.network.arrays if parameters is None else parameters
-    state = first_state(plan) if state is None else state
-    step = reference_step(plan) if step is None else step
+    trained = executor_of(plan, reference_step(plan)) if executor is None else executor
+    trained.load(parameters, first_state(plan) if state is None else state)
     found: list[NoiseScale] = []
     batches = _endless(rows, batch_size, seed, plan)
     done = 0
@@ -70,13 +73,15 @@ def follow_noise_scale(
         while done < wanted and (go_on() or not found):
             done += 1
             x, y, weights = next(batches)
-            parameters, state, _ = step(parameters, state, x, y, learning_rate, Key(seed, done), weights)
+            trained.step(x, y, learning_rate, Key(seed, done), weights)
         if done < wanted or (found and not go_on()):
             break
-        measured = measure_noise_scale(plan, parameters, rows, seed=seed, step=done, examples=examples)
+        measured = measure_noise_scale(plan, trained.read()[0], rows, seed=seed, step=done, examples=examples)
         if not np.isfinite([measured.value, measured.drift[0].loss, measured.trace]).all():
             break
         found.append(measured)
+        if target_loss is not None and measured.drift[0].loss <= target_loss:
+            break
     if not found:
         msg = f"the gradient is not finite after {done} steps with learning_rate={learning_rate:g}; lower it."
         raise InvalidArgumentError(msg)

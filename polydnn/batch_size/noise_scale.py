@@ -1,7 +1,8 @@
 """The gradient noise scale B_c = tr(Sigma) / |G|^2: about the batch size beyond which more rows save few steps.
 
 G is the gradient over all examples, Sigma the covariance of the gradients of single ones. A squared norm over s rows
-has the expectation |G|^2 + tr(Sigma) / s, so two sizes tell both parts.
+has the expectation |G|^2 + tr(Sigma) / s, so two sizes tell both parts. Here all examples are the N rows to train on,
+which are drawn without putting back: then it is |G|^2 + tr(Sigma) (1 / s - 1 / N), so that |G|^2 is tr(Sigma) / N more.
 Source: McCandlish et al., *An empirical model of large-batch training*, 2018.
 """
 
@@ -97,12 +98,14 @@ def two_sizes(small_squares: float, small: int, big_squares: float, big: int) ->
 def estimate(moments: GradientMoments | Sequence[GradientMoments]) -> NoiseScale:
     """The noise scale from the moments of one or several samples of the gradient at one point of training.
 
-    All batches of a sample are joined to one large gradient. The interval is Fieller's for a ratio (Fieller, *Some
-    problems in interval estimation*, 1954), with the covariance of both parts from leaving one batch out at a time.
+    All batches of a sample are joined to one large gradient, and all examples are the sample's ``population``: once
+    every row has been looked at, nothing is left to chance, and the interval closes to a point. It is Fieller's for a
+    ratio (*Some problems in interval estimation*, 1954), with the covariance of both parts from leaving one batch out
+    at a time.
     """
     samples = [moments] if isinstance(moments, GradientMoments) else list(moments)
     both = np.mean([_joined(each) for each in samples], axis=0)  # (|G|^2, tr(Sigma))
-    covariance = sum((_jackknife(each) for each in samples), np.zeros((2, 2))) / len(samples) ** 2
+    covariance = sum((_jackknife(each) * _unseen(each) for each in samples), np.zeros((2, 2))) / len(samples) ** 2
     freedom = sum(len(each.small) - 1 for each in samples)
     squared_norm, trace = float(both[0]), float(both[1])
     low, high = _fieller(trace, squared_norm, covariance, student_quantile(freedom))
@@ -117,7 +120,13 @@ def _joined(sample: GradientMoments, left_out: int | None = None) -> tuple[float
     """(|G|^2, tr(Sigma)) from all batches of a sample joined to one, or from all but one."""
     kept = [k for k in range(len(sample.small)) if k != left_out]
     big = float(np.mean(sample.gram[np.ix_(kept, kept)]))  # |mean of the gradients|^2
-    return two_sizes(float(np.mean(sample.small[kept])), sample.size, big, sample.rows * len(kept))
+    squared_norm, trace = two_sizes(float(np.mean(sample.small[kept])), sample.size, big, sample.rows * len(kept))
+    return squared_norm + trace / sample.population, trace
+
+
+def _unseen(sample: GradientMoments) -> float:
+    """The part of the rows that was not looked at, which is all that an estimate can err by."""
+    return max(1.0 - sample.rows * len(sample.small) / sample.population, 0.0)
 
 
 def _jackknife(sample: GradientMoments) -> Host:
@@ -130,7 +139,7 @@ def _jackknife(sample: GradientMoments) -> Host:
 
 def _fieller(top: float, bottom: float, covariance: Host, quantile: float) -> tuple[float, float | None]:
     """The ratios r >= 0 for which top - r bottom lies within ``quantile`` of its own deviations of 0."""
-    spread_bottom, both, spread_top = (quantile**2 * covariance[place] for place in ((0, 0), (0, 1), (1, 1)))
+    spread_bottom, both, spread_top = (quantile**2 * float(covariance[place]) for place in ((0, 0), (0, 1), (1, 1)))
     a, b, c = bottom**2 - spread_bottom, top * bottom - both, top**2 - spread_top
     root = math.sqrt(max(b * b - a * c, 0.0))
     if a > 0.0 and bottom > 0.0:

@@ -110,10 +110,16 @@ def test_capacity_knees_stand_where_the_level_changes() -> None:
     ]
 
 
+def test_one_size_alone() -> None:
+    model = fit_cost_model([Timing(4, 1.0, (0.9, 1.1))])
+    assert (model.t0, model.t1, model.half_saturation, model.knees) == (1.0, 0.0, None, ())
+    assert model.seconds([4]).tolist() == [1.0]
+
+
 def test_what_cannot_be_fitted_is_refused() -> None:
     one = Timing(4, 1.0, (0.9, 1.1))
-    with pytest.raises(InvalidArgumentError, match=r"at least two different batch sizes from 1 on, found \[4\]"):
-        fit_cost_model([one])
+    with pytest.raises(InvalidArgumentError, match=r"times of different batch sizes from 1 on, found \[\]"):
+        fit_cost_model([])
     with pytest.raises(InvalidArgumentError, match=r"found \[4, 4\]"):
         fit_cost_model([one, one])
     with pytest.raises(InvalidArgumentError, match="a step of 8 rows must be above 0 and finite, found nan s"):

@@ -1,5 +1,7 @@
 """The gradient noise scale: unbiased on a model with a known answer, intervals that cover, and words for the rest."""
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ def test_both_parts_are_unbiased_over_2000_draws() -> None:
     found = []
     for _ in range(DRAWS):
         moments = gradient_moments(trainer.plan, trainer.network.arrays, draw(rng, 64), seed=0, batches=4)
-        found.append(estimate(moments))
+        found.append(estimate(replace(moments, population=math.inf)))
     mean_squared = float(np.mean([each.squared_norm for each in found]))
     mean_trace = float(np.mean([each.trace for each in found]))
     assert mean_squared == pytest.approx(squared, rel=0.05)
@@ -70,10 +72,35 @@ def test_the_interval_covers_the_truth_nineteen_times_in_twenty() -> None:
     rng = np.random.default_rng(3)
     inside = 0
     for _ in range(400):
-        found = measure_noise_scale(trainer.plan, trainer.network.arrays, draw(rng, 512), seed=0)
+        moments = gradient_moments(trainer.plan, trainer.network.arrays, draw(rng, 512), seed=0)
+        found = estimate(replace(moments, population=math.inf))
         low, high = found.interval
         inside += low <= trace / squared and (high is None or trace / squared <= high)
     assert 0.90 <= inside / 400 <= 0.99
+
+
+@pytest.mark.parametrize("by_example", [True, False])
+def test_of_a_finite_set_of_rows_both_parts_are_unbiased_too(by_example: bool) -> None:
+    """200 rows, of which 64 are looked at: |G|^2 and tr(Sigma) of those very rows, with 199 in the denominator."""
+    trainer, _, _ = linear_model()
+    rows = draw(np.random.default_rng(10), 200)
+    gradients = (rows.x @ trainer.network.parameters["layers.0.weight"] - rows.y) * rows.x
+    squared, trace = float(np.sum(gradients.mean(axis=0) ** 2)), float(np.sum(gradients.var(axis=0, ddof=1)))
+    found, inside = [], 0
+    for seed in range(DRAWS):
+        moments = gradient_moments(trainer.plan, trainer.network.arrays, rows, seed=seed, examples=64, batches=8)
+        if not by_example:
+            moments = replace(moments, size=moments.rows, small=np.diag(moments.gram).copy(), note="hidden")
+        found.append(estimate(moments))
+        low, high = found[-1].interval
+        inside += low <= trace / squared and (high is None or trace / squared <= high)
+    assert float(np.mean([each.squared_norm for each in found])) == pytest.approx(squared, rel=0.05)
+    assert float(np.mean([each.trace for each in found])) == pytest.approx(trace, rel=0.05)
+    assert 0.90 <= inside / DRAWS <= 0.99
+    everything = estimate(gradient_moments(trainer.plan, trainer.network.arrays, rows, seed=0, batches=8))
+    assert everything.squared_norm == pytest.approx(squared)
+    assert everything.trace == pytest.approx(trace)
+    assert everything.interval == pytest.approx((everything.value, everything.value))
 
 
 def test_several_samples_are_averaged_before_dividing() -> None:
@@ -91,12 +118,9 @@ def test_at_the_optimum_the_upper_end_is_open() -> None:
     trainer, _, _ = linear_model()
     trainer.network.set_parameters({"layers.0.weight": np.zeros((FEATURES, 1))})
     rows = draw(np.random.default_rng(5), 256)
-    values = [
-        measure_noise_scale(
-            trainer.plan, trainer.network.arrays, rows.take(np.arange(s, s + 64), numpy_backend()), seed=0
-        )
-        for s in range(0, 256, 64)
-    ]
+    parts = [rows.take(np.arange(start, start + 64), numpy_backend()) for start in range(0, 256, 64)]
+    moments = [gradient_moments(trainer.plan, trainer.network.arrays, part, seed=0) for part in parts]
+    values = [estimate(replace(each, population=math.inf)) for each in moments]
     assert any(each.interval[1] is None for each in values)
     for each in values:
         low, high = each.interval
@@ -140,6 +164,15 @@ def test_the_noise_scale_rises_while_the_loss_falls() -> None:
     assert all(np.array_equal(before[name], each) for name, each in trainer.network.arrays.items())
 
 
+def test_following_stops_at_the_target_loss() -> None:
+    trainer, _, _ = linear_model()
+    rows = draw(np.random.default_rng(11), 256)
+    options: dict[str, Any] = {"learning_rate": 0.05, "batch_size": 64, "seed": 0, "at": (0, 10, 20, 40)}
+    everything = follow_noise_scale(trainer.plan, rows, **options)
+    found = follow_noise_scale(trainer.plan, rows, target_loss=everything.drift[2].loss, **options)
+    assert found.drift == everything.drift[:3]
+
+
 def test_following_stops_when_told_to_but_not_before_the_first_measurement() -> None:
     trainer, _, _ = linear_model()
     rows = draw(np.random.default_rng(7), 128)
@@ -169,4 +202,6 @@ def test_a_record_comes_back_equal() -> None:
     found = measure_noise_scale(trainer.plan, trainer.network.arrays, rows, seed=0)
     again = NoiseScale.from_dict(found.as_dict())
     assert again.as_dict() == found.as_dict()
+    numbers = [found.value, *found.interval, found.trace, found.squared_norm, found.drift[0].value, found.drift[0].loss]
+    assert {type(each) for each in numbers} == {float}  # JSON takes no scalars of NumPy
     assert (again.value, tuple(again.interval)) == (found.value, tuple(found.interval))
