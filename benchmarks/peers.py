@@ -34,7 +34,7 @@ from peer_frameworks.summaries import summarize
 BUSY_LIMIT = 0.2
 """Refuse to run where other processes use more than this part of one processor."""
 
-QUICK_SECONDS = 165.0
+QUICK_SECONDS = 150.0
 QUICK = {
     "cases": ("784-512-512-10", "8-10-1"),
     "optimizers": ("sgd", "adam"),
@@ -42,6 +42,7 @@ QUICK = {
     "measures": ("step",),
 }
 NOT_QUICK = ("torch_compile", "keras_steps")  # minutes of compilation; measures epochs only
+NOT_QUICK += ("polydnn_reference", "polydnn_torch", "polydnn_jax")  # importing two libraries once more takes its time
 VARIABLES = (
     *THREAD_VARIABLES,
     *FORCING,
@@ -53,7 +54,7 @@ VARIABLES = (
 )
 
 
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two networks, three batch sizes, under three minutes")
@@ -74,7 +75,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         ("batch-sizes", None, int),
     ):
         parser.add_argument(f"--{name}", nargs="+", choices=choices, type=kind, metavar=name[:-1].upper())
-    return parser.parse_args(arguments)
+    return parser
 
 
 def plan_of(chosen: argparse.Namespace) -> Plan:
@@ -211,7 +212,7 @@ def shown(cell: dict[str, Any]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, store, print."""
-    chosen = parse(arguments)
+    chosen = parser().parse_args(arguments)
     found = report(chosen)
     store(found, chosen.output)
     for path in draw(found["points"], chosen.output) if chosen.output else ():

@@ -156,6 +156,8 @@ class Campaign:
                 memory = self.workers[name].ask("release")
             except WorkerError:
                 continue
+            peaks = [each for each in (self.frameworks[name].get("peak_mib"), memory["peak_mib"]) if each is not None]
+            self.frameworks[name]["peak_mib"] = max(peaks, default=None)
             for point in self._points_of(problem, name):
                 point |= memory
 

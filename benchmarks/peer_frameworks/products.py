@@ -79,7 +79,7 @@ class FastestProducts(NumpyProducts):
     libraries = ("numpy", "scipy")
 
     def load(self, problem: Problem, weights: Arrays) -> None:
-        products = self._products(problem)
+        self.products = products = self._products(problem)  # kept: MKL is given addresses
         chosen = [fastest(product) for product in products]
         self.calls = [call for _, call in chosen]
         self.notes = [f"{product.role}: {name}" for product, (name, _) in zip(products, chosen, strict=True)]
@@ -132,7 +132,7 @@ def scipy_gemm(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Call:
 
 
 def mkl_gemm(library: ctypes.CDLL, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Call:
-    """cblas_sgemm of MKL by ctypes."""
+    """cblas_sgemm of MKL by ctypes; the arrays have to outlive the call that is returned."""
     rows, no, yes = 101, 111, 112
     m, k, n = a.shape[0], a.shape[1], b.shape[1]
     trans_a, lda = (no, k) if a.flags.c_contiguous else (yes, m)
@@ -141,10 +141,7 @@ def mkl_gemm(library: ctypes.CDLL, a: np.ndarray, b: np.ndarray, out: np.ndarray
     pointers = [ctypes.c_void_p(each.ctypes.data) for each in (a, b, out)]
     sizes = [ctypes.c_int(each) for each in (rows, trans_a, trans_b, m, n, k)]
     where = (pointers[0], ctypes.c_int(lda), pointers[1], ctypes.c_int(ldb), zero, pointers[2], ctypes.c_int(n))
-    call = functools.partial(library.cblas_sgemm, *sizes, one, *where)
-    call.keywords.clear()
-    keep = (a, b, out)
-    return lambda call=call, keep=keep: call()
+    return functools.partial(library.cblas_sgemm, *sizes, one, *where)
 
 
 @functools.cache

@@ -2,11 +2,13 @@
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
 import peers
 import pytest
+from peer_frameworks import FRAMEWORKS
 from peer_frameworks.plots import relative_times
 from peer_frameworks.rounds import next_count
 from peer_frameworks.summaries import interval, median_of, paired_ratio, settled, spread, summarize
@@ -40,6 +42,8 @@ def test_one_json_object_alone_is_printed_and_the_same_is_stored(
     assert found["settings"]["worker_environment"]["OPENBLAS_NUM_THREADS"] == "1"
     assert "OPENBLAS_CORETYPE" not in found["settings"]["worker_environment"]
     assert set(found["frameworks"]) == set(FEW[1:])
+    peaks = [each["peak_mib"] for each in found["points"] if each["framework"] == "floor"]
+    assert found["frameworks"]["floor"]["peak_mib"] == (max(peaks) if None not in peaks else None)
     measured = {(each["framework"], each["measure"]) for each in found["points"] if "median_us" in each}
     both = {(name, measure) for name in ("numpy_loop", "polydnn_reference") for measure in ("step", "epoch")}
     assert measured == both | {("floor", "step")}
@@ -51,13 +55,24 @@ def test_one_json_object_alone_is_printed_and_the_same_is_stored(
     assert {path.name for path in tmp_path.glob("*.png")} == {"peers-step-sgd.png", "peers-epoch-sgd.png"}
 
 
-def test_a_framework_that_cannot_serve_is_named_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_framework_is_refused_and_a_floor_alone_is_no_comparison(capsys: pytest.CaptureFixture[str]) -> None:
     few = ["--frameworks", "numpy_loop", "polydnn_no_such"]
     with pytest.raises(SystemExit):
-        peers.parse([*TINY, *few])
+        peers.parser().parse_args([*TINY, *few])
     assert "polydnn_no_such" in capsys.readouterr().err
-    peers.main([*TINY, "--frameworks", "floor", "--measures", "step", "epoch", "--loaded-anyway"])
-    assert capsys.readouterr().out == "\n"
+    peers.main([*TINY, "--frameworks", "floor", "--loaded-anyway", "--json"])
+    assert json.loads(capsys.readouterr().out)["summary"] == []
+
+
+def test_what_fails_is_left_out_with_the_reason_and_the_rest_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POLYDNN_DISABLE_PLUGINS", "numba")  # whether or not the plugin is installed here
+    few = ["--frameworks", "numpy_loop", "polydnn_numba", "--measures", "step"]
+    peers.main([*TINY, *few, "--loaded-anyway", "--json"])
+    first, second = sorted(json.loads(capsys.readouterr().out)["points"], key=lambda each: each["framework"])
+    assert first["median_us"] > 0
+    assert "execution must be one of" in second["left_out"]
 
 
 def test_a_busy_machine_is_refused_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,17 +95,18 @@ def test_threads_are_processors() -> None:
 
 
 def test_filters_and_the_quick_choice_make_the_plan() -> None:
-    plan = peers.plan_of(peers.parse(["--quick"]))
+    plan = peers.plan_of(peers.parser().parse_args(["--quick"]))
     assert plan.deadline is not None
     assert plan.measures == ("step",)
     assert "torch_compile" not in plan.frameworks
+    assert {"jax_scan", "torch_eager", "keras", "polydnn_auto", "polydnn_numba", "floor"} <= set(plan.frameworks)
     assert "torch_graph" not in plan.frameworks
-    full = peers.plan_of(peers.parse([]))
+    full = peers.plan_of(peers.parser().parse_args([]))
     assert len(full.problems()) == 4 * 2 * 8
     assert "torch_compile" in full.frameworks
     assert full.deadline is None
     assert [str(each) for each in full.problems()] == [str(each) for each in full.problems()]
-    cuda = peers.plan_of(peers.parse(["--device", "cuda"]))
+    cuda = peers.plan_of(peers.parser().parse_args(["--device", "cuda"]))
     assert "torch_graph" in cuda.frameworks
     assert "floor" not in cuda.frameworks
 
@@ -159,3 +175,10 @@ def test_pictures_show_times_over_the_fastest_peer() -> None:
         8: {"floor": point("floor", 8, [1.0])},
     }
     assert relative_times(by_batch) == {"keras": [(4, 2.0)], "thinc": [(4, 1.0)], "floor": [(4, 0.5)]}
+
+
+def test_the_page_names_every_row_and_no_flag_that_is_not_there() -> None:
+    page = (Path(peers.__file__).parents[1] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert not [name for name in FRAMEWORKS if f"`{name}`" not in page]
+    known = set(re.findall(r"--[a-z-]+", peers.parser().format_help()))
+    assert set(re.findall(r"--[a-z][a-z-]+", page)) <= known
