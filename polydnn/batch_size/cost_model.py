@@ -26,6 +26,9 @@ SURE = 3.5
 VISIBLE = 0.05
 """And the least part of the time that it must lie above it."""
 
+DEARER = 1.2
+"""And how much more than t1 every further row must cost, and go on to: small steps have ups and downs of their own."""
+
 Vector: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -145,7 +148,7 @@ def fit_cost_model(timings: Sequence[Timing]) -> CostModel:
     deviations = np.asarray([each.deviation for each in ordered])
     t0, t1 = _robust_line(sizes, seconds, float(np.median(deviations)))
     logs = _monotone(np.log(seconds), 1.0 / deviations**2)
-    knees = (*_capacity_knees(ordered), *_measured_knees(ordered, sizes, seconds, deviations * seconds))
+    knees = (*_capacity_knees(ordered), *_measured_knees(ordered, sizes, seconds, deviations * seconds, t1))
     return CostModel(ordered, t0, t1, logs, tuple(sorted(knees, key=lambda each: (each.batch_size, each.kind))))
 
 
@@ -208,18 +211,21 @@ def _capacity_knees(ordered: Sequence[Timing]) -> list[Knee]:
     ]
 
 
-def _measured_knees(ordered: Sequence[Timing], sizes: Vector, seconds: Vector, errors: Vector) -> list[Knee]:
+def _measured_knees(ordered: Sequence[Timing], sizes: Vector, seconds: Vector, errors: Vector, t1: float) -> list[Knee]:
     """Sizes whose time lies visibly above the line through the sizes since the knee before."""
     knees, start = [], 0
+    costs = np.diff(seconds) / np.diff(sizes)  # of each further row, from one size to the next
     for place in range(2, len(sizes)):
         if place - start < 2:
             continue
         before = slice(start, place)
         expected, slope, spread = _continued(sizes[before], seconds[before], errors[before], float(sizes[place]))
         excess = float(seconds[place]) - expected
-        if excess > SURE * math.hypot(spread, float(errors[place])) and excess > VISIBLE * expected:
-            step = (seconds[place] - seconds[place - 1]) / (sizes[place] - sizes[place - 1])
-            rise = float(step / slope - 1.0) if slope > 0.0 else None
+        sure = excess > SURE * math.hypot(spread, float(errors[place])) and excess > VISIBLE * expected
+        cost = float(costs[place - 1])
+        stays = place == len(costs) or float(costs[place]) > t1
+        if sure and stays and cost > DEARER * t1:
+            rise = cost / slope - 1.0 if slope > 0.0 else None
             knees.append(Knee(ordered[place].batch_size, ordered[place].cache_level, "measured", rise))
             start = place
     return knees

@@ -25,8 +25,8 @@ NEAR = 0.05
 DRAWS = 2000
 """Draws of noise scale and times from which the intervals are read."""
 
-OPEN_DRAWS = 1e9
-"""The noise scale in rows of a draw in which no gradient was left under the noise: more than anyone has."""
+FARTHEST = 100.0
+"""How many times the estimated noise scale a draw has at most, where nothing else bounds it."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _drawn_scales(noise: NoiseScale, seed: int) -> Vector:
     below = (middle - (0.0 if high is None else 1.0 / high)) / NORMAL_QUANTILE
     above = (1.0 / low - middle) / NORMAL_QUANTILE if low > 0.0 else middle / NORMAL_QUANTILE
     drawn = middle + normal * np.where(normal < 0.0, below, above)
-    found: Vector = 1.0 / np.maximum(drawn, 1.0 / OPEN_DRAWS)
+    found: Vector = 1.0 / np.maximum(drawn, middle / FARTHEST)
     return found
 
 
