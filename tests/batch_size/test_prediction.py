@@ -115,6 +115,16 @@ def test_an_open_interval_reaches_far() -> None:
     assert opened.best == closed.best
 
 
+def test_unsteady_times_widen_the_intervals_too() -> None:
+    known = noise_scale(400.0, 400.0, 400.0)
+    steady, unsteady = (predict(sweep(line(100e-6, 1e-6), noise, 4), known) for noise in (0.001, 0.2))
+    assert steady.interval == (256, 256)
+    assert unsteady.interval[0] < unsteady.interval[1]
+    wide, narrow = (each.rows[0].interval[1] / each.rows[0].interval[0] for each in (unsteady, steady))
+    assert narrow == pytest.approx(math.exp(2 * 1.96 * 0.001), rel=0.01)
+    assert wide > 1.5
+
+
 def test_no_noise_asks_for_the_cheapest_step() -> None:
     assert predict(sweep(line(100e-6, 1e-6)), noise_scale(0.0, 0.0, 0.0)).best == 1
 
