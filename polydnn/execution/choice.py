@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polydnn.errors import InvalidArgumentError, did_you_mean
-from polydnn.execution.executor import Executor, ExecutorFactory, PureExecutor, executor_of
+from polydnn.execution.executor import Data, Executor, ExecutorFactory, PureExecutor, executor_of
 from polydnn.execution.plan import Key, OptimizerState, StepPlan
 from polydnn.execution.reference import NO_NOISE, back_propagation, reference_step, update_rule
 from polydnn.execution.tuning import fastest
@@ -37,7 +37,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class FirstBatch:
-    """The first batch of a fit, with everything a step needs besides."""
+    """The first batch of a fit, with everything a step needs besides.
+
+    Where a fit gathers ``bundles`` of batches an executor is run as it will be then: ``steps`` may be another program.
+    """
 
     parameters: Parameters
     optimizer_state: OptimizerState
@@ -46,11 +49,19 @@ class FirstBatch:
     learning_rate: float
     key: Key
     weights: Array | None = None
+    bundles: bool = False
 
     def run(self, executor: Executor) -> Array:
         """Let ``executor`` take this step, from the beginning; the loss."""
         executor.load(self.parameters, self.optimizer_state)
-        return executor.step(self.x, self.y, self.learning_rate, self.key, self.weights)
+        if not self.bundles:
+            return executor.step(self.x, self.y, self.learning_rate, self.key, self.weights)
+        backend, rows = executor.plan.backend, self.x.shape[0]
+        order: Array = np.arange(rows)
+        if not executor.order_on_host:
+            order = backend.asarray(order, dtype=backend.index_dtype)
+        data = Data(self.x, self.y, self.weights)
+        return executor.steps(data, order, rows, [self.learning_rate], self.key)[0]
 
 
 @dataclass(frozen=True)
@@ -159,12 +170,17 @@ def _difference(
 ) -> str | None:
     """The first array of ``found`` that departs from ``expected``, in words; None where all agree."""
     tolerance, host = TOLERANCE[plan.network.dtype], plan.backend.to_numpy
+    slopes = {name: host(gradient) for name, gradient in expected.gradients.items()}
+    steepest = max(map(_largest, slopes.values()), default=0.0)
+    level = {name: slope for name, slope in slopes.items() if _largest(slope) <= tolerance * steepest}
     for name, wanted, got in _pairs(expected, found):
         a, b = host(wanted), np.asarray(host(got))
         if a.shape != b.shape:
             return f"{name} has shape {b.shape} where the reference has {a.shape}"
-        if name in expected.gradients:
-            gap = _parameter_gap(a, b, host(batch.parameters[name]), host(expected.gradients[name]))
+        if name.partition(" ")[0] in level and np.isfinite(b).all():
+            continue  # a gradient that is rounding alone, as before batch normalization, says nothing of the executor
+        if name in slopes:
+            gap = _parameter_gap(a, b, host(batch.parameters[name]), slopes[name])
         else:
             gap = _largest(a - b) / _scale(a)
         if not gap <= tolerance and np.isfinite(a).all():

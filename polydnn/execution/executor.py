@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -29,6 +29,9 @@ class Executor(ABC):
     ``steps`` gives what as many calls of ``step`` would give, to the last bit on NumPy.
     """
 
+    order_on_host: ClassVar[bool] = False
+    """Whether ``steps`` wants row numbers as a NumPy array; by default they lie on the device."""
+
     def __init__(self, plan: StepPlan) -> None:
         self.plan = plan
 
@@ -45,7 +48,7 @@ class Executor(ABC):
         """The arrays as the last step left them; no later step changes what was given out."""
 
     def steps(self, data: Data, order: Array, batch_size: int, rates: Sequence[float], key: Key) -> Array:
-        """One update for each of the k ``rates``, and their losses (k,).
+        """One update for each of the k ``rates``, and their losses (k,): a NumPy array where they are known already.
 
         Step i takes the rows of ``data`` that ``order`` (k * batch_size,) names from i * batch_size on; ``key`` is that
         of the first. Fewer losses than rates mean that the last of them, or a parameter after it, is not finite, and

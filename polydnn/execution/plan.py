@@ -117,15 +117,23 @@ class StepPlan:
         """The parameters that penalties and weight decay reach: weights, not biases."""
         return frozenset(name for name in self.network.parameter_names if name.endswith(".weight"))
 
-    def noise(self, key: Key, rows: int) -> Noise:
-        """The random arrays that the step at ``key`` needs for a batch of ``rows``, moved to the device."""
-        drawn: dict[int, Array] = {}
-        dtype = self.network.real_dtype
-        for index, layer in enumerate(self.network.layers):
-            if layer.random:
-                host = layer.noise(rows, self.network.widths[index], stream(key.seed, "dropout", key.step, index))
-                drawn[index] = self.backend.asarray(np.asarray(host), dtype=dtype)
+    @cached_property
+    def random_layers(self) -> tuple[int, ...]:
+        """The numbers of the layers that draw random numbers."""
+        return tuple(index for index, layer in enumerate(self.network.layers) if layer.random)
+
+    def host_noise(self, key: Key, rows: int) -> dict[int, np.ndarray[Any, Any]]:
+        """The random arrays that the step at ``key`` needs for a batch of ``rows``, as they are drawn on the host."""
+        drawn: dict[int, np.ndarray[Any, Any]] = {}
+        for index in self.random_layers:
+            generator = stream(key.seed, "dropout", key.step, index)
+            drawn[index] = np.asarray(self.network.layers[index].noise(rows, self.network.widths[index], generator))
         return drawn
+
+    def noise(self, key: Key, rows: int) -> Noise:
+        """``host_noise``, moved to the device."""
+        dtype = self.network.real_dtype
+        return {index: self.backend.asarray(host, dtype=dtype) for index, host in self.host_noise(key, rows).items()}
 
     def describe(self) -> dict[str, Any]:
         """The plan in plain values, for messages and reports."""

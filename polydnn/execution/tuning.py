@@ -19,8 +19,8 @@ __all__ = ["VARIABLE", "fastest", "forget", "tuning_folder"]
 VARIABLE = "POLYDNN_TUNING"
 """Set to "off", nothing is measured and the first candidate taken; set to a folder, answers are kept there."""
 
-ROUNDS = 5
-LONGEST = 0.05
+ROUNDS = 40
+LONGEST = 0.03
 """Seconds after which no further round of a measurement begins."""
 
 _answers: dict[str, tuple[str, str]] = {}

@@ -135,3 +135,14 @@ def test_the_choice_is_made_once_a_trainer_and_changes_no_result() -> None:
     assert len(built) == 1
     for name, array in plain.network.parameters.items():
         np.testing.assert_array_equal(made.network.parameters[name], array)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
+def test_gradients_that_are_rounding_alone_are_no_difference(optimizer: str, dtype: str) -> None:
+    """A bias before batch normalization has the gradient 0: what comes out is rounding, and Adam moves by its sign."""
+    layers = [polydnn.Dense(5, "relu"), polydnn.BatchNormalization(), polydnn.Dense(1)]
+    made = polydnn.Trainer(polydnn.Network(2, layers, dtype=dtype), loss="mean_squared_error", optimizer=optimizer)
+    made.fit(X, Y, epochs=1)
+    assert made.choice is not None
+    assert (made.choice.name, made.choice.reasons) == ("numpy", ())

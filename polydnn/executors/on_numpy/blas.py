@@ -1,0 +1,154 @@
+"""The BLAS libraries within reach, called directly: NumPy's own products know no beta, so that they cannot accumulate.
+
+NumPy's wheels bring an OpenBLAS with all of CBLAS inside, under prefixed names; MKL may be installed beside it. Both
+are called through ctypes on arrays whose addresses never change, so that a call costs a microsecond or two.
+"""
+
+import ctypes
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["Blas", "Matrix", "libraries"]
+
+Matrix: TypeAlias = np.ndarray[Any, Any]
+
+ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112
+LETTERS = {"float32": ("s", ctypes.c_float), "float64": ("d", ctypes.c_double)}
+PREFIXES = ("", "scipy_")
+SUFFIXES = (("64_", ctypes.c_int64), ("", ctypes.c_int))
+NAMES = {"openblas": "openblas", "mkl": "mkl"}
+
+
+@dataclass(eq=False)
+class Blas:
+    """One library: how its symbols are spelt, its integers, and how its threads are set."""
+
+    name: str
+    handle: Any
+    prefix: str
+    suffix: str
+    integer: Any
+
+    def function(self, stem: str, dtype: str, operands: str) -> Any:
+        """``cblas_sgemm`` and the like; ``operands`` spells its arguments: i integer, e enum, f scalar, p pointer."""
+        letter, scalar = LETTERS[dtype]
+        found = self.handle[f"{self.prefix}cblas_{letter}{stem}{self.suffix}"]
+        kinds = {"i": self.integer, "e": ctypes.c_int, "f": scalar, "p": ctypes.c_void_p}
+        found.argtypes = [kinds[each] for each in operands]
+        found.restype = None
+        return found
+
+    def gemm(self, a: Matrix, b: Matrix, c: Matrix, beta: float) -> Callable[[float], None]:
+        """``f(alpha)`` doing C <- alpha A B + beta C; C has consecutive rows."""
+        function = self.function("gemm", c.dtype.name, "eeeiiifpipifpi")
+        (ta, lda), (tb, ldb), (_, ldc) = _layout(a), _layout(b), _layout(c)
+        m, k, n = a.shape[0], a.shape[1], b.shape[1]
+        first = (ROW_MAJOR, ta, tb, m, n, k)
+        rest = (a.ctypes.data, lda, b.ctypes.data, ldb, beta, c.ctypes.data, ldc)
+
+        def call(alpha: float) -> None:
+            function(*first, alpha, *rest)
+
+        return call
+
+    def gemv(self, a: Matrix, x: Matrix, y: Matrix, beta: float) -> Callable[[float], None]:
+        """``f(alpha)`` doing y <- alpha A x + beta y for columns x (k, 1) and y (m, 1)."""
+        function = self.function("gemv", y.dtype.name, "eeiifpipifpi")
+        ta, lda = _layout(a)
+        rows, columns = a.shape if ta == PLAIN else a.shape[::-1]
+        first = (ROW_MAJOR, ta, rows, columns)
+        rest = (a.ctypes.data, lda, x.ctypes.data, _step(x), beta, y.ctypes.data, _step(y))
+
+        def call(alpha: float) -> None:
+            function(*first, alpha, *rest)
+
+        return call
+
+    def ger(self, x: Matrix, y: Matrix, c: Matrix) -> Callable[[float], None]:
+        """``f(alpha)`` doing C <- C + alpha x y for a column x (m, 1) and a row y (1, n)."""
+        function = self.function("ger", c.dtype.name, "eiifpipipi")
+        first = (ROW_MAJOR, *c.shape)
+        rest = (x.ctypes.data, _step(x), y.ctypes.data, _step(y.T), c.ctypes.data, _layout(c)[1])
+
+        def call(alpha: float) -> None:
+            function(*first, alpha, *rest)
+
+        return call
+
+    @property
+    def threads(self) -> int:
+        """How many threads its next call may use."""
+        return int(self._control("openblas_get_num_threads", "MKL_Get_Max_Threads")())
+
+    @threads.setter
+    def threads(self, count: int) -> None:
+        self._control("openblas_set_num_threads", "MKL_Set_Num_Threads")(count)
+
+    def _control(self, openblas: str, mkl: str) -> Any:
+        return self.handle[mkl if self.name == "mkl" else f"{self.prefix}{openblas}{self.suffix}"]
+
+
+def _layout(matrix: Matrix) -> tuple[int, int]:
+    """Whether BLAS sees the matrix as it is or transposed, and its leading dimension."""
+    item = matrix.itemsize
+    rows, columns = matrix.shape
+    down, across = (stride // item for stride in matrix.strides)
+    if across == 1 or columns == 1:
+        return PLAIN, max(down if rows > 1 else columns, columns)
+    return TRANSPOSED, max(across, rows)
+
+
+def _step(column: Matrix) -> int:
+    return max(column.strides[0] // column.itemsize, 1)
+
+
+@cache
+def libraries() -> tuple[Blas, ...]:
+    """The libraries that give right results, NumPy's own first; empty where none can be called."""
+    found: dict[str, Blas] = {}
+    for name, handle in _handles():
+        blas = _spelling(name, handle)
+        if blas is not None and name not in found and _right(blas):
+            found[name] = blas
+    return tuple(found.values())
+
+
+def _handles() -> Iterator[tuple[str, Any]]:
+    for controller in ThreadpoolController().lib_controllers:
+        if controller.internal_api in NAMES:
+            yield NAMES[controller.internal_api], controller.dynlib
+    for path in _mkl_files():
+        try:
+            yield "mkl", ctypes.CDLL(str(path))
+        except OSError:
+            continue
+
+
+def _mkl_files() -> list[Path]:
+    """Where ``pip install mkl`` puts its one library for all purposes."""
+    base = Path(sys.prefix)
+    places = [(base / "lib", "libmkl_rt.*"), (base / "Library" / "bin", "mkl_rt*.dll")]
+    return [path for folder, pattern in places for path in sorted(folder.glob(pattern))]
+
+
+def _spelling(name: str, handle: Any) -> Blas | None:
+    for prefix in PREFIXES:
+        for suffix, integer in SUFFIXES:
+            if hasattr(handle, f"{prefix}cblas_sgemm{suffix}"):
+                return Blas(name, handle, prefix, suffix, ctypes.c_int if name == "mkl" else integer)
+    return None
+
+
+def _right(blas: Blas) -> bool:
+    """Whether a product of three different sizes comes out; a wrong guess at the integers would not pass."""
+    a, b = np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(12, dtype=np.float32).reshape(4, 3).T
+    c = np.ones((2, 4), np.float32)
+    blas.gemm(a, b, c, 1.0)(2.0)
+    return bool(np.array_equal(c, 1.0 + 2.0 * (a @ b)))

@@ -1,0 +1,105 @@
+"""Forward and backward for one fixed number of rows, as a list of operations made once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from polydnn.execution.executor import Data
+from polydnn.execution.plan import StepPlan
+from polydnn.executors.on_numpy.activations import Operation
+from polydnn.executors.on_numpy.blas import Matrix
+from polydnn.executors.on_numpy.buffers import Buffers
+from polydnn.executors.on_numpy.costs import cost_of
+from polydnn.executors.on_numpy.nodes import DenseNode, LayerNode, Node
+from polydnn.executors.on_numpy.products import Product
+from polydnn.layers import Dense
+from polydnn.types import Array
+
+__all__ = ["Block"]
+
+
+class Block:
+    """What a plan does with ``rows`` rows of a batch.
+
+    ``direct`` means that plain gradient descent moves the parameters right after the gradient has passed them, without
+    ever writing the gradients down; ``moves`` then holds those products.
+    """
+
+    def __init__(self, plan: StepPlan, buffers: Buffers, rows: int, *, direct: bool) -> None:
+        self.rows = rows
+        self._nodes = _nodes(plan, buffers, rows)
+        for node, following in zip(self._nodes, [*self._nodes[1:], None], strict=True):
+            node.link(following)
+        self.x, last = self._nodes[0].given, self._nodes[-1]
+        self._y: Matrix | None = None
+        assert isinstance(last, DenseNode | LayerNode)
+        self._cost = cost_of(plan, last.output, last.dy)
+        self._random = [(index, node) for index, node in enumerate(self._nodes) if isinstance(node, LayerNode)]
+        self._forward = [operation for node in self._nodes for operation in node.forward()]
+        trained = [index for index, names in enumerate(plan.names) if set(names.values()) & set(buffers.shapes)]
+        backward = [
+            (node, self._nodes[index - 1] if index > trained[0] else None)
+            for index, node in reversed(list(enumerate(self._nodes)))
+            if index >= trained[0]
+        ]
+        self._backward: list[list[Operation]] = []
+        self.moves: list[tuple[list[Operation], list[Product], DenseNode]] = []
+        if direct:
+            for node, before in backward:
+                assert isinstance(node, DenseNode)
+                self.moves.append((node.pull_back(before), node.update(), node))
+        else:
+            self._backward = [
+                [operation for node, before in backward for operation in node.backward(before, first_block)]
+                for first_block in (True, False)
+            ]
+
+    def take(self, data: Data, index: Any) -> None:
+        """Bring the rows that ``index`` (numbers, or a slice) names into place."""
+        self._y = self._placed(data, index)
+
+    def forward(self, noise: Mapping[int, Array], share: float, shares: Matrix | None) -> Any:
+        """The cost of the rows that were taken, each row's loss times its share."""
+        for index, node in self._random:
+            node.noise = noise.get(index)
+        for operation in self._forward:
+            operation()
+        assert self._y is not None
+        return self._cost(self._y, share, shares)
+
+    def backward(self, *, first: bool) -> None:
+        """The gradients: written by the first block of a batch, added by the others."""
+        for operation in self._backward[0 if first else 1]:
+            operation()
+
+    def descend(self, learning_rate: float) -> float:
+        """Back through all layers, moving parameters on the way; an upper bound of a squared element of any move."""
+        bound = 0.0
+        for pull_back, moves, node in self.moves:
+            for operation in pull_back:
+                operation()
+            bound += node.squares()
+            for move in moves:
+                move(-learning_rate)
+        return bound * learning_rate * learning_rate
+
+    def _placed(self, data: Data, index: Any) -> Any:
+        x, y = data.x, data.y
+        if isinstance(index, slice):
+            self.x[...] = x[index]
+            return y[index]
+        if x.dtype == self.x.dtype and self.x.flags.c_contiguous:
+            x.take(index, 0, self.x, "clip")  # order comes from the trainer; "raise" would copy through a buffer
+        else:
+            self.x[...] = x.take(index, 0)
+        return y.take(index, 0)
+
+
+def _nodes(plan: StepPlan, buffers: Buffers, rows: int) -> list[Node]:
+    nodes: list[Node] = []
+    for index, (layer, names) in enumerate(zip(plan.layers, plan.names, strict=True)):
+        width = plan.network.widths[index]
+        if isinstance(layer, Dense) and type(layer).forward is Dense.forward:
+            nodes.append(DenseNode(layer, names, buffers, rows, by_rows=index == 0))
+        else:
+            nodes.append(LayerNode(layer, names, buffers, rows, width))
+    return nodes
