@@ -34,19 +34,18 @@ def bandwidth_curve(backend: Backend, sizes: Sequence[int], seconds: float) -> l
     """Rows of ``array_bytes`` and ``gigabytes_per_second`` for changing the sign of an array in place.
 
     Read and written bytes both count. Every size is timed in several rounds, in another order each time, and the best
-    time stands: whatever else runs on the machine can only make it longer. After ``seconds`` no more rounds begin;
-    the first is always finished. One large array serves all sizes, so nothing but its touching costs time beforehand.
+    time stands: whatever else runs on the machine can only make it longer. After ``seconds`` it ends, but the first
+    round is always finished. One large array serves all sizes, so nothing but its touching costs time beforehand.
     """
     xp = backend.xp
     backend.activate()
     whole = xp.ones((max(sizes) // ATOM,), dtype=backend.dtype("float32"), device=backend.device)
     best = dict.fromkeys(sizes, math.inf)
     deadline = time.perf_counter() + seconds
-    for order in _orders(list(sizes)):
-        if time.perf_counter() > deadline:
+    for turn, size in enumerate(size for order in _orders(list(sizes)) for size in order):
+        if turn >= len(sizes) and time.perf_counter() > deadline:
             break
-        for size in order:
-            best[size] = min(best[size], _seconds(backend, whole[: size // ATOM], deadline))
+        best[size] = min(best[size], _seconds(backend, whole[: size // ATOM], deadline))
     return [{"array_bytes": size, "gigabytes_per_second": 2 * size / best[size] / 1e9} for size in sizes]
 
 
@@ -72,7 +71,7 @@ def _seconds(backend: Backend, part: Array, deadline: float) -> float:
     once = max(backend.seconds(passes(1)), 1e-9)
     count = max(1, min(4096, math.ceil(TICK / once)))
     best = once
-    for _ in range(ROUNDS * 4 if once < 1e-3 else ROUNDS):
+    for _ in range(ROUNDS * 4 if once < 1e-3 else 1):
         best = min(best, backend.seconds(passes(count)) / count)
         if time.perf_counter() > deadline:
             break
@@ -82,12 +81,14 @@ def _seconds(backend: Backend, part: Array, deadline: float) -> float:
 def latency_curve(sizes: Sequence[int], seconds: float) -> list[dict[str, float]]:
     """Rows of ``array_bytes`` and ``nanoseconds`` for one load that waits for the one before; empty without Numba.
 
-    Each cache line holds the place of the next. Sizes are taken as they come, until ``seconds`` are spent.
+    Each cache line holds the place of the next. Sizes are taken as they come, until ``seconds`` are spent;
+    compiling, about one second, comes on top.
     """
     chase = _compiled_chase()
     if chase is None:
         return []
-    rows, deadline = [], time.perf_counter() + seconds
+    rows: list[dict[str, float]] = []
+    deadline = time.perf_counter() + seconds
     for size in sizes:
         if time.perf_counter() > deadline:
             break

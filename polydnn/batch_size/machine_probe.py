@@ -11,11 +11,12 @@ from polydnn.arrays.caches import Cache, believable_bytes, read_caches
 from polydnn.batch_size.cache_sizes import CacheSize, settle_caches
 from polydnn.batch_size.cache_sweep import bandwidth_curve, latency_curve, sweep_sizes
 from polydnn.batch_size.knees import find_knees
+from polydnn.types import Array
 
 __all__ = ["peak_gigaflops", "probe_machine"]
 
 BUDGET = 3.0
-SHARES = {"bandwidth": 0.6, "latency": 0.25, "arithmetic": 0.15}  # of the budget
+SHARES = {"bandwidth": 0.5, "latency": 0.2, "arithmetic": 0.15}  # of the budget
 BEYOND = 3  # times the outermost believable cache: far enough to see the level of main memory
 UNKNOWN_CACHE = 64 * 2**20
 LARGEST = 2**29
@@ -100,22 +101,28 @@ def _other_warnings(report: Mapping[str, Any]) -> list[str]:
     return [f"{each['text']} Remedy: {each['remedy']}." for each in report["warnings"] if each["topic"] != "caches"]
 
 
-def peak_gigaflops(backend: Backend, dtype: str, seconds: float) -> float | None:
-    """The best rate of a large square matrix product, in 10^9 operations per second; None where it cannot be had.
+def peak_gigaflops(backend: Backend, dtype: str, seconds: float) -> float:
+    """The best rate of a large square matrix product, in 10^9 operations per second.
 
-    The matrices double while one product takes less than a tenth of ``seconds``; then it is repeated until they are up.
+    The matrices double while one product takes less than a tenth of ``seconds`` and the next ones fit an eighth of the
+    free memory; then the product is repeated until the time is up.
     """
     backend.activate()
     xp, side, best = backend.xp, 256, 0.0
+    room = ((available_memory() if backend.on_host else backend.memory_bytes()) or LARGEST) // 8
     deadline = time.perf_counter() + seconds
     while True:
         a = xp.ones((side, side), dtype=backend.dtype(dtype), device=backend.device)
-        backend.seconds(lambda a=a: xp.matmul(a, a))  # type: ignore[misc]  # warms it up
-        took = max(backend.seconds(lambda a=a: xp.matmul(a, a)), 1e-9)  # type: ignore[misc]
+        took = min(_product_seconds(backend, a) for _ in range(2))  # the first one warms it up
         best = max(best, 2 * side**3 / took / 1e9)
-        if took > seconds / 10 or side >= 16384 or time.perf_counter() > deadline:
+        bytes_next = 2 * (2 * side) ** 2 * 8  # the operand and the product, of the widest type
+        if took > seconds / 10 or bytes_next > room or time.perf_counter() > deadline:
             break
         side *= 2
     while time.perf_counter() < deadline:
-        best = max(best, 2 * side**3 / backend.seconds(lambda: xp.matmul(a, a)) / 1e9)
+        best = max(best, 2 * side**3 / _product_seconds(backend, a) / 1e9)
     return best
+
+
+def _product_seconds(backend: Backend, a: Array) -> float:
+    return max(backend.seconds(lambda: backend.xp.matmul(a, a)), 1e-9)

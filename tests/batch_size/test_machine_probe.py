@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polydnn.arrays import Backend, cupy_backend, numpy_backend
+from polydnn.arrays import Backend, cupy_backend, dtype_name, numpy_backend
 from polydnn.arrays.caches import Cache
 from polydnn.batch_size import cache_sweep, machine_probe
 from polydnn.batch_size.cache_sweep import bandwidth_curve, latency_curve, sweep_sizes
@@ -186,5 +186,35 @@ def test_latency_where_numba_is_installed() -> None:
     assert latency_curve([2**14], -1.0) == []
 
 
-def test_the_peak_is_that_of_the_dtype(backend: Backend) -> None:
-    assert (peak_gigaflops(backend, "float64", 0.01) or 0) > 0.01
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_peak_is_measured_in_the_dtype(backend: Backend, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    product = machine_probe._product_seconds
+
+    def watched(backend: Backend, a: Any) -> float:
+        seen.append((dtype_name(a.dtype), a.shape[0]))
+        return product(backend, a)
+
+    monkeypatch.setattr(machine_probe, "_product_seconds", watched)
+    assert 0.01 < peak_gigaflops(backend, dtype, 0.01) < 1e7
+    assert {name for name, _ in seen} == {dtype}
+    assert seen[0][1] == 256
+
+
+def test_the_peak_is_the_best_rate_of_the_largest_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invented device of 10 GFLOP/s, where every call costs 50 ms on top: only large products show the rate."""
+    monkeypatch.setattr(machine_probe, "_product_seconds", lambda backend, a: 0.05 + 2 * a.shape[0] ** 3 / 1e10)
+    clock = iter(range(100))
+    monkeypatch.setattr(machine_probe.time, "perf_counter", lambda: float(next(clock)))
+    work = 2 * 2048**3  # the clock of this test ticks once a look: 256, 512, 1024 and 2048 come before the time is up
+    assert peak_gigaflops(numpy_backend(), "float32", 15.0) == pytest.approx(10 * work / (0.05e10 + work))
+
+
+def test_matrices_stay_within_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = []
+    monkeypatch.setattr(machine_probe, "available_memory", lambda: 8 * 2 * 512**2 * 8)
+    monkeypatch.setattr(machine_probe, "_product_seconds", lambda backend, a: sides.append(a.shape[0]) or 1e-6)
+    clock = iter(range(100))
+    monkeypatch.setattr(machine_probe.time, "perf_counter", lambda: float(next(clock)))
+    peak_gigaflops(numpy_backend(), "float32", 10.0)
+    assert max(sides) == 512

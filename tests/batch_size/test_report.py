@@ -1,6 +1,7 @@
 """The report without a browser: what each picture holds, how it is drawn, the page's text, the tables, the files."""
 
 import dataclasses
+import html
 import io
 import json
 import math
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from polydnn.batch_size.report.figure import Figure, log_ticks
+from polydnn.batch_size.noise_scale import NoiseScale
+from polydnn.batch_size.record import analyse, check_record
+from polydnn.batch_size.report.figure import Figure, Upright, log_ticks
 from polydnn.batch_size.report.figures import capacity_sizes, figures_of
 from polydnn.batch_size.report.page import study_page, write_page
 from polydnn.batch_size.report.plots import draw_plots
@@ -58,9 +61,10 @@ def printed(record: dict[str, Any], width: int = 80) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
-def test_the_invented_study_is_json() -> None:
+def test_the_invented_study_has_the_form_of_a_record() -> None:
     for study in (invented_study(), smallest_study()):
         assert json.loads(json.dumps(study)) == study
+        check_record(study)
 
 
 def test_the_working_set_leaves_each_cache_where_it_is_full() -> None:
@@ -145,6 +149,32 @@ def test_numbers_that_are_none_do_no_harm() -> None:
     assert "Best batch size" in printed(study)
 
 
+def test_open_intervals_and_a_crossover_that_never_comes() -> None:
+    study = invented_study()
+    study["noise_scale"]["interval"] = [250.0, None]
+    study["noise_scale"]["drift"][2]["interval"] = [None, None]
+    study["crossover"]["batch_size"] = None
+    check_record(study)
+    text = re.sub(r"<[^>]+>", " ", study_page(study))
+    assert "95 %: 250 or more" in text
+    assert "no size of these" in text
+    assert "cupy wins from: no size of these" in printed(study)
+
+
+@pytest.mark.parametrize("noise", [None, NoiseScale(310.0, (250.0, None), 355.0, 1.15, 4096)])
+def test_what_the_analysis_says_can_be_shown(noise: NoiseScale | None) -> None:
+    """A cost model, a prediction and sentences as the real analysis makes them of the invented times."""
+    study = invented_study() | analyse(invented_study()["sweep"], invented_study()["machine"], noise)
+    study |= {"noise_scale": noise and noise.as_dict()}
+    check_record(study)
+    text = html.unescape(re.sub(r"<[^>]+>", " ", study_page(study)))
+    for part in ("why", "below", "at", "above"):
+        assert study["best"][part] in text
+    keys = [each.key for each in figures_of(study)]
+    assert ("target" in keys) == (noise is not None)
+    assert f"Best batch size {count_text(study['best']['batch_size'])}" in printed(study)
+
+
 def test_one_point_has_room_on_both_sides() -> None:
     shown = figure(smallest_study(), "step-time")
     assert shown.x_range() == (16.0, 64.0)
@@ -177,7 +207,8 @@ def test_names_of_uprights_do_not_lie_on_each_other() -> None:
 
 def test_words_in_a_drawing_are_escaped() -> None:
     shown = figure(invented_study(), "step-time")
-    text = svg_of(dataclasses.replace(shown, title=HOSTILE), 460, 330)
+    uprights = [Upright(64.0, HOSTILE)]
+    text = svg_of(dataclasses.replace(shown, title=HOSTILE, x_label=HOSTILE, uprights=uprights), 460, 330)
     assert "<b>" not in text
     assert "&lt;b&gt;&amp;&quot;" in text
 

@@ -101,7 +101,7 @@ def key_figures(record: Record) -> list[tuple[str, str, str]]:
         ("half saturation", count_text(_rounded(model["half_saturation"])), "t0 / t1: half of a step is overhead"),
     ]
     if noise:
-        told = f"95 %: {interval_text([round(end) for end in noise['interval']])}" if noise["interval"] else "examples"
+        told = f"95 %: {interval_text(noise['interval'])}" if noise["interval"] else "examples"
         found.append(("gradient noise scale", count_text(_rounded(noise["value"])), told))
     if machine["peak_gigaflops"]:
         found.append(("peak arithmetic", f"{number_text(machine['peak_gigaflops'])} GFLOP/s", "a large matrix product"))
@@ -110,7 +110,8 @@ def key_figures(record: Record) -> list[tuple[str, str, str]]:
         found.append(("peak bandwidth", speed, "in the fastest cache"))
     if record["crossover"]:
         cross = record["crossover"]
-        found.append((f"{cross['faster_backend']} wins from", count_text(cross["batch_size"]), str(cross["why"])))
+        from_here = "no size of these" if cross["batch_size"] is None else count_text(cross["batch_size"])
+        found.append((f"{cross['faster_backend']} wins from", from_here, str(cross["why"])))
     return found
 
 

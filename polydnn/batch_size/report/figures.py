@@ -56,8 +56,10 @@ def _shade(record: Record) -> Shade | None:
     return Shade(float(ends[0]), float(ends[1]), "interval of the best size") if ends and ends[0] < ends[1] else None
 
 
-def _ends(interval: Sequence[float] | None, scale: float = 1.0) -> tuple[float | None, float | None]:
-    return (interval[0] / scale, interval[1] / scale) if interval else (None, None)
+def _ends(interval: Sequence[float | None] | None, scale: float = 1.0) -> tuple[float | None, float | None]:
+    """The interval, or nothing where an end is open: half a band cannot be drawn."""
+    low, high = interval or (None, None)
+    return (None, None) if low is None or high is None else (low / scale, high / scale)
 
 
 def _leaving(record: Record) -> str:

@@ -48,7 +48,7 @@ def study_tables(record: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Text(facts.headline(record), style="bold")
     yield Text(best["why"])
     for name in ("below", "at", "above"):
-        yield Text(f"  {name:>5}  {best[name]}")
+        yield Text(f"- {best[name]}")
     for name, value, remark in facts.key_figures(record):
         yield Text(f"{name}: {value} ({remark})")
     for skipped in record["skipped"]:

@@ -71,13 +71,18 @@ def bytes_text(value: float | None) -> str:
     return f"{int(number)} {unit}" if number == int(number) else f"{number_text(number)} {unit}"
 
 
-def interval_text(ends: Sequence[float] | None) -> str:
-    """The two ends of an interval, "128 to 512"; a dash where there is none.
+def interval_text(ends: Sequence[float | None] | None) -> str:
+    """The two ends of an interval of counts; an end that is None is open, and a dash stands where there is none.
 
-    >>> interval_text([128, 512])
-    '128 to 512'
+    >>> interval_text([128, 512]), interval_text([250.4, None])
+    ('128 to 512', '250 or more')
     """
-    return NOTHING if not ends else f"{count_text(ends[0])} to {count_text(ends[1])}"
+    if not ends or (ends[0] is None and ends[1] is None):
+        return NOTHING
+    low, high = (end if end is None else count_text(round(end) if abs(end) >= 10 else end) for end in ends)
+    if low is None:
+        return f"up to {high}"
+    return f"{low} or more" if high is None else f"{low} to {high}"
 
 
 def span_text(ends: Sequence[float] | None, told: Callable[[float], str]) -> str:
