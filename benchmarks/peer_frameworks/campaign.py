@@ -106,7 +106,7 @@ class Campaign:
             if share <= 0:
                 self._leave_out(problem, self.plan.measures, self.workers, "the time of this run was over")
                 return
-            seconds = 0.7 * share / (len(self.plan.measures) * max(1, len(self.workers)))
+            seconds = 0.5 * share / (len(self.plan.measures) * max(1, len(self.workers)))
             limits = replace(limits, seconds=min(limits.seconds, seconds))
         say(f"{place} {problem.case.name} {problem.optimizer} batch size {problem.batch_size}: checking")
         ready = self._prepare(problem)
