@@ -65,6 +65,13 @@ class Executor(ABC):
                 break
         return xp.stack(losses)
 
+    def timed_step(self, data: Data, index: Array, learning_rate: float, key: Key) -> dict[str, float] | None:
+        """One step on the rows that ``index`` names, with the seconds of its parts: gather, forward, backward, optimizer.
+
+        None where the parts cannot be told apart, as in a captured graph or a compiled loop.
+        """
+        return None
+
     def stopped(self, loss: Array) -> bool:
         """Whether the step that gave ``loss`` left something that is not finite, as far as can be told at once."""
         return False

@@ -24,9 +24,9 @@ class Block:
     ever writing the gradients down; ``moves`` then holds those products.
     """
 
-    def __init__(self, plan: StepPlan, buffers: Buffers, rows: int, *, direct: bool) -> None:
+    def __init__(self, plan: StepPlan, buffers: Buffers, gradients: Matrix, rows: int, *, direct: bool) -> None:
         self.rows = rows
-        self._nodes = _nodes(plan, buffers, rows)
+        self._nodes = _nodes(plan, buffers, gradients, rows)
         for node, following in zip(self._nodes, [*self._nodes[1:], None], strict=True):
             node.link(following)
         self.x, last = self._nodes[0].given, self._nodes[-1]
@@ -94,12 +94,12 @@ class Block:
         return y.take(index, 0)
 
 
-def _nodes(plan: StepPlan, buffers: Buffers, rows: int) -> list[Node]:
+def _nodes(plan: StepPlan, buffers: Buffers, gradients: Matrix, rows: int) -> list[Node]:
     nodes: list[Node] = []
     for index, (layer, names) in enumerate(zip(plan.layers, plan.names, strict=True)):
         width = plan.network.widths[index]
         if isinstance(layer, Dense) and type(layer).forward is Dense.forward:
-            nodes.append(DenseNode(layer, names, buffers, rows, by_rows=index == 0))
+            nodes.append(DenseNode(layer, names, buffers, gradients, rows, by_rows=index == 0))
         else:
-            nodes.append(LayerNode(layer, names, buffers, rows, width))
+            nodes.append(LayerNode(layer, names, buffers, gradients, rows, width))
     return nodes

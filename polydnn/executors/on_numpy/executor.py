@@ -1,6 +1,7 @@
 """The NumPy executor: flat buffers for parameters, gradients and state, and every array of a step made beforehand."""
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,12 +66,33 @@ class NumpyExecutor(Executor):
                 break
         return np.asarray(losses, self._buffers.dtype)
 
+    def timed_step(self, data: Data, index: Array, learning_rate: float, key: Key) -> dict[str, float]:
+        """The seconds of the parts; plain descent of a large network moves weights on the way back: optimizer is 0."""
+        rows = int(index.shape[0])
+        block, clock = self._block(rows), time.perf_counter
+        noise = self.plan.noise(key, rows) if self._random else NO_NOISE
+        shares = None if data.weights is None else _shares(data.weights[index])
+        marks = [clock()]
+        block.take(data, index)
+        marks.append(clock())
+        block.forward(noise, 1.0 / rows, shares)
+        marks.append(clock())
+        if self._direct:
+            block.descend(learning_rate)
+            marks.append(clock())
+        else:
+            block.backward(first=True)
+            marks.append(clock())
+            self._update(learning_rate, key.step)
+        marks.append(clock())
+        return dict(zip(("gather", "forward", "backward", "optimizer"), np.diff(marks).tolist(), strict=True))
+
     def stopped(self, loss: Array) -> bool:
         return self._spoilt
 
     def _block(self, rows: int) -> Block:
         if rows not in self._blocks:
-            self._blocks[rows] = Block(self.plan, self._buffers, rows, direct=self._direct)
+            self._blocks[rows] = Block(self.plan, self._buffers, self._buffers.gradients, rows, direct=self._direct)
         return self._blocks[rows]
 
     def _step(self, data: Data, index: Any, rows: int, learning_rate: float, key: Key) -> Any:

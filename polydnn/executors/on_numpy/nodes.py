@@ -51,8 +51,11 @@ class Node(ABC):
 class DenseNode(Node):
     """A dense layer. The first of a network takes its rows as they come, (n, in); the others feature by feature."""
 
-    def __init__(self, layer: Dense, names: Mapping[str, str], buffers: Buffers, rows: int, *, by_rows: bool) -> None:
+    def __init__(
+        self, layer: Dense, names: Mapping[str, str], buffers: Buffers, gradients: Matrix, rows: int, *, by_rows: bool
+    ) -> None:
         self._layer, self._names, self._buffers, self._rows = layer, names, buffers, rows
+        self._gradients = gradients
         self._dtype = buffers.dtype
         self._in, self._out = buffers.shapes[names["weight"]]
         self._joined = layer.use_bias and not by_rows
@@ -95,7 +98,7 @@ class DenseNode(Node):
 
     def backward(self, before: Node | None, first_block: bool) -> list[Operation]:
         done = self._dz()
-        gradient, bias = self._arrays(self._buffers.gradients)
+        gradient, bias = self._arrays(self._gradients)
         if first_block:
             done.append(plain(self._x, self._dy.T, gradient))
             if bias is not None:
@@ -152,8 +155,11 @@ class DenseNode(Node):
 class LayerNode(Node):
     """Any other layer, through its own pure functions."""
 
-    def __init__(self, layer: Layer, names: Mapping[str, str], buffers: Buffers, rows: int, width: int) -> None:
+    def __init__(
+        self, layer: Layer, names: Mapping[str, str], buffers: Buffers, gradients: Matrix, rows: int, width: int
+    ) -> None:
         self._layer, self._names, self._buffers = layer, names, buffers
+        self._gradients = buffers.views_of(gradients)
         self.given = np.zeros((rows, width), buffers.dtype)
         self.dy = np.zeros((rows, layer.out_features(width)), buffers.dtype)
         self.noise: Array | None = None
@@ -182,7 +188,7 @@ class LayerNode(Node):
         assert self._back is not None
         dx, gradients = self._back(self.dy, before is not None)
         for short, value in gradients.items():
-            into = self._buffers.gradient_views[self._names[short]]
+            into = self._gradients[self._names[short]]
             np.copyto(into, value) if first_block else np.add(into, value, out=into)
         if before is not None:
             np.copyto(before.dy, dx)
