@@ -151,7 +151,11 @@ def polydnn_backends() -> list[BackendSpec]:
 
 @hookimpl
 def polydnn_executors() -> list[ExecutorSpec]:
-    return []
+    from polydnn import executors as room
+
+    return [
+        ExecutorSpec("jax_jit", room.jax_executor, _first_line(room.jax_executor), backends=("jax",)),
+    ]
 
 
 @hookimpl

@@ -28,8 +28,12 @@ def all_finite(backend: Backend, losses: Sequence[Array], arrays: Sequence[Array
     """Whether all losses and all elements of the arrays are finite; one answer is read back."""
     if backend.library == "numpy":
         return all_finite_on_host(losses) and all_finite_on_host(arrays)
-    xp = backend.xp
-    return bool(xp.all(xp.stack([xp.all(xp.isfinite(array)) for array in (*losses, *arrays)])))
+    known = [loss for loss in losses if isinstance(loss, np.ndarray)]
+    if not all_finite_on_host(known):
+        return False
+    xp, waiting = backend.xp, [loss for loss in losses if not isinstance(loss, np.ndarray)]
+    finite = [xp.all(xp.isfinite(array)) for array in (*waiting, *arrays)]
+    return not finite or bool(xp.all(xp.stack(finite)))
 
 
 def find_first(

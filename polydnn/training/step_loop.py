@@ -61,8 +61,9 @@ class StepLoop:
                 self._look()
             if watchers:
                 trainer.adopt(self._executor.read)
+                loss = losses[-1] if self._backend.owns(losses) else self._backend.asarray(losses[-1])
                 for watcher in watchers:
-                    watcher.on_step_end(trainer, losses[-1])
+                    watcher.on_step_end(trainer, loss)
                 if (trainer.stop_requested or trainer.interrupted) and progress.batch < progress.steps_per_epoch:
                     return False
         self._look()
@@ -114,17 +115,21 @@ class StepLoop:
         return losses
 
     def _to_host(self, losses: list[Array]) -> np.ndarray[Any, Any]:
+        if all(isinstance(each, np.ndarray) for each in losses):
+            return np.concatenate(losses)
         return self._backend.to_numpy(losses[0] if len(losses) == 1 else self._backend.xp.concat(losses))
 
     @property
     def _order(self) -> Array:
+        """The epoch's row numbers where the executor wants them."""
         return self._ordered()[1]
 
     def _ordered(self) -> tuple[np.ndarray[Any, Any], Array]:
-        """The epoch's row numbers, on the host and on the device."""
+        """The epoch's row numbers on the host, and where the executor wants them."""
         if not hasattr(self, "_orders"):
             host = epoch_order(len(self._rows), self._trainer.seed, self._progress.epoch)
-            self._orders = host, self._backend.asarray(host, dtype=self._backend.index_dtype)
+            on_host = self._executor.order_on_host
+            self._orders = host, host if on_host else self._backend.asarray(host, dtype=self._backend.index_dtype)
         return self._orders
 
     def _masses(self, batch: int, count: int) -> list[float]:

@@ -303,6 +303,7 @@ class Trainer:
             self.learning_rate,
             Key(self.seed, progress.step + 1),
             batch.weights,
+            bundles=n < len(rows),
         )
         choice = choose(self.plan, first, self.executors, self.execution)
         for reason in choice.reasons:

@@ -1,0 +1,349 @@
+"""The JAX executor computes what the reference computes on NumPy, however its steps are bundled."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polydnn
+from polydnn.arrays import Backend, numpy_backend
+from polydnn.errors import BackendError, InvalidArgumentError
+from polydnn.execution import Data, Executor, Key, PureExecutor, StepPlan, first_state, reference_step
+from polydnn.registry import default_registry
+
+jax = pytest.importorskip("jax", reason="JAX is not installed")
+
+BOUND = {"float32": 1e-5, "float64": 1e-11}
+"""Relative to the largest element of each array, after a few steps."""
+
+ROWS = 23
+
+
+def names(kind: str) -> list[str]:
+    return list(default_registry().names(kind))
+
+
+def plan_of(
+    backend: Backend, layers: Sequence[Any], loss: Any = "mean_squared_error", optimizer: Any = "sgd", **options: Any
+) -> StepPlan:
+    network = polydnn.Network(4, list(layers), dtype=options.pop("dtype", "float64"), seed=3, backend=backend)
+    network.set_parameters({name: backend.to_numpy(each) * 0.5 for name, each in network.parameters.items()})
+    return polydnn.Trainer(network, loss=loss, optimizer=optimizer, **options).plan
+
+
+def rows_for(plan: StepPlan, weighted: bool = False) -> Data:
+    random = np.random.default_rng(0)
+    outputs, kind, dtype = plan.network.widths[-1], plan.loss.target_kind, plan.network.dtype
+    x = random.normal(size=(ROWS, 4)).astype(dtype)
+    if kind == "classes":
+        y: Any = random.integers(0, outputs, ROWS).astype(np.int32)
+    elif kind == "real":
+        y = random.uniform(0.5, 2.0, size=(ROWS, outputs)).astype(dtype)
+    else:
+        y = random.integers(0, 2, (ROWS, outputs)).astype(dtype)
+        y = 2 * y - 1 if kind == "signs" else y
+    return Data(x, y, random.uniform(0.0, 2.0, ROWS).astype(dtype) if weighted else None)
+
+
+def executors(*arguments: Any, **options: Any) -> tuple[Executor, Executor]:
+    """The reference on NumPy and the executor on JAX, each loaded with the same first values."""
+    from polydnn.executors import jax_executor
+
+    plan, other = (plan_of(polydnn.get_backend(name), *arguments, **options) for name in ("numpy", "jax"))
+    found: list[Executor] = [PureExecutor(plan, reference_step(plan)), jax_executor(other)]
+    for each in found:
+        each.load(each.plan.network.arrays, first_state(each.plan))
+    return found[0], found[1]
+
+
+def on_device(executor: Executor, data: Data) -> Data:
+    return Data(*(None if each is None else executor.plan.backend.asarray(each) for each in data))
+
+
+def close(found: Any, wanted: Any, bound: float, name: str) -> None:
+    found, wanted = np.asarray(found), np.asarray(wanted)
+    assert found.dtype == wanted.dtype, name
+    scale = max(float(np.abs(wanted).max(initial=0.0)), 1e-3)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=bound * scale, err_msg=name)
+
+
+def same(reference: Executor, executor: Executor) -> None:
+    """Parameters, statistics and optimizer state agree."""
+    bound = BOUND[reference.plan.network.dtype]
+    (parameters, state), (others, other_state) = reference.read(), executor.read()
+    assert set(others) == set(parameters)
+    for name, array in parameters.items():
+        close(others[name], array, bound, name)
+        assert executor.plan.backend.owns(others[name])
+    for name, slots in state.items():
+        assert set(other_state[name]) == set(slots)
+        for slot, array in slots.items():
+            close(other_state[name][slot], array, bound, f"{name} {slot}")
+
+
+def compare(reference: Executor, executor: Executor, batch_size: int, weighted: bool = False) -> None:
+    """Three steps, the last of fewer rows, at two learning rates; or two of all rows."""
+    host = rows_for(reference.plan, weighted)
+    order = np.random.default_rng(5).permutation(ROWS)
+    rates = [0.01, 0.005]
+    losses = []
+    for each in (reference, executor):
+        data = on_device(each, host)
+        if batch_size == ROWS:
+            found = [each.step(data.x, data.y, rates[n], Key(7, n + 1), data.weights) for n in range(2)]
+        else:
+            found = [*each.steps(data, order[: 2 * batch_size], batch_size, rates, Key(7, 1))]
+            if batch_size > 1:
+                found += [*each.steps(data, order[-3:], 3, [0.01], Key(7, 3))]
+        losses.append(np.asarray([float(loss) for loss in found]))
+    close(losses[1], losses[0], BOUND[reference.plan.network.dtype], "losses")
+    same(reference, executor)
+
+
+OPTIMIZERS: list[Any] = [
+    *names("optimizer"),
+    ("sgd", {"momentum": 0.9, "nesterov": True}),
+    ("adam", {"amsgrad": True, "eps_hat": True}),
+    ("rmsprop", {"centered": True, "momentum": 0.5}),
+]
+KIND_OF_OUTPUT = {
+    "binary_cross_entropy": [polydnn.Dense(2, "sigmoid")],
+    "categorical_cross_entropy": [polydnn.Dense(3, "softmax")],
+}
+
+
+def every(count: int, *choices: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """``count`` rows in which every choice of every list comes up, in changing company."""
+    for number in range(count):
+        yield tuple(each[(number + number // len(each) * place) % len(each)] for place, each in enumerate(choices))
+
+
+CHOICES = (names("activation"), OPTIMIZERS, names("loss"), [1, 8, ROWS], ["float64", "float32"])
+FEW = list(every(max(len(each) for each in CHOICES), *CHOICES))
+
+
+def check(activation: str, optimizer: Any, loss: str, batch_size: int, dtype: str) -> None:
+    layers = [polydnn.Dense(5, activation), *KIND_OF_OUTPUT.get(loss, [polydnn.Dense(2)])]
+    compare(*executors(layers, loss, optimizer, dtype=dtype), batch_size)
+
+
+def test_the_few_cases_leave_out_no_item() -> None:
+    for place, choice in enumerate(CHOICES):
+        assert {str(row[place]) for row in FEW} == {str(each) for each in choice}
+
+
+@pytest.mark.parametrize(("activation", "optimizer", "loss", "batch_size", "dtype"), FEW, ids=str)
+def test_every_item_once(activation: str, optimizer: Any, loss: str, batch_size: int, dtype: str) -> None:
+    check(activation, optimizer, loss, batch_size, dtype)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", names("loss"))
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+def test_every_optimizer_with_every_activation_loss_and_batch_size(optimizer: Any, loss: str) -> None:
+    for activation, batch_size in product(["identity", "relu", "tanh", "softmax", "gelu"], [1, 8, ROWS]):
+        check(activation, optimizer, loss, batch_size, "float64")
+
+
+HIDDEN = polydnn.Dense(5, "tanh")
+FEATURES: dict[str, tuple[list[Any], dict[str, Any]]] = {
+    "penalties and clipping": (
+        [HIDDEN, polydnn.Dense(2)],
+        {"l1": 0.01, "l2": 0.02, "clip_value": 0.5, "clip_norm": 0.1},
+    ),
+    "normalization and batch normalization": (
+        [polydnn.Normalization(), HIDDEN, polydnn.BatchNormalization(), polydnn.Dense(2)],
+        {"optimizer": "adamw"},
+    ),
+    "dropout": ([HIDDEN, polydnn.Dropout(0.4), polydnn.Dense(2)], {"optimizer": "adam"}),
+    "dropout in float32": (
+        [polydnn.Dropout(0.2), HIDDEN, polydnn.Dropout(0.4), polydnn.Dense(2)],
+        {"dtype": "float32"},
+    ),
+}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize("batch_size", [8, ROWS])
+def test_layers_and_penalties_with_weights(feature: str, batch_size: int) -> None:
+    layers, options = FEATURES[feature]
+    compare(*executors(layers, **options), batch_size, weighted=True)
+
+
+@pytest.mark.parametrize("step", [1, 2, 10, 1000, 10**6, 10**10])
+def test_corrections_for_the_start_hold_at_every_step(step: int) -> None:
+    """The reference works them out in Python's float64, the program in the network's dtype."""
+    reference, executor = executors([polydnn.Dense(2)], optimizer="adam", dtype="float32")
+    data = rows_for(reference.plan)
+    for each in (reference, executor):
+        placed = on_device(each, data)
+        each.step(placed.x, placed.y, 0.5, Key(0, step))
+    for name, array in reference.read()[0].items():
+        close(executor.read()[0][name], array, 2e-6, name)
+
+
+BUNDLES = [[1] * 7, [7], [3, 4], [6, 1], [1, 2, 1, 3]]
+
+
+@pytest.mark.parametrize("ahead", [None, 400], ids=["", "few laid out ahead"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bits_do_not_depend_on_the_bundles(ahead: int | None, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if ahead:
+        monkeypatch.setattr("polydnn.executors.on_jax.AHEAD_ON_HOST", ahead)
+    layers = [polydnn.Dense(5, "tanh"), polydnn.Dropout(0.3), polydnn.BatchNormalization(), polydnn.Dense(2)]
+    executor = executors(layers, optimizer="adam", dtype=dtype)[1]
+    data = on_device(executor, rows_for(executor.plan, weighted=True))
+    order, rates = np.random.default_rng(5).permutation(ROWS), np.linspace(0.1, 0.01, 7).tolist()
+    found = set()
+    for bundles in BUNDLES:
+        executor.load(executor.plan.network.arrays, first_state(executor.plan))
+        losses, done = [], 0
+        for count in bundles:
+            part = order[3 * done : 3 * (done + count)]
+            losses += [*executor.steps(data, part, 3, rates[done : done + count], Key(7, done + 1))]
+            done += count
+        arrays = [*losses, *jax.tree.leaves(executor.read())]
+        found.add(b"".join(np.asarray(each).tobytes() for each in arrays))
+    assert len(found) == 1
+
+
+def test_a_longer_bundle_or_more_rows_compile_nothing() -> None:
+    executor: Any = executors([polydnn.Dense(2)])[1]
+    data = on_device(executor, rows_for(executor.plan))
+    for bundle in (1, 5, 3):
+        executor.steps(data, np.arange(4 * bundle), 4, [0.1] * bundle, Key(0, 1))
+    assert len(executor._ready) == 1
+    executor.steps(Data(data.x[:15], data.y[:15]), np.arange(8), 4, [0.1] * 2, Key(0, 1))
+    assert len(executor._ready) == 1
+    executor.steps(data, np.arange(3), 3, [0.1], Key(0, 1))
+    assert len(executor._ready) == 2
+
+
+def test_a_second_executor_of_such_a_plan_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from polydnn.executors import on_jax
+
+    monkeypatch.setattr(on_jax, "_programs", {})
+    for loss in ("mean_squared_error", "mean_squared_error", "sum_squared_error"):
+        executor = executors([polydnn.Dense(3)], loss)[1]
+        data = on_device(executor, rows_for(executor.plan))
+        executor.step(data.x, data.y, 0.1, Key(0, 1))
+    assert len(on_jax._programs) == 2
+
+
+def test_the_oldest_programs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    from polydnn.executors import on_jax
+
+    monkeypatch.setattr(on_jax, "_programs", {})
+    monkeypatch.setattr(on_jax, "PROGRAMS_KEPT", 2)
+    executor = executors([polydnn.Dense(3)])[1]
+    data = on_device(executor, rows_for(executor.plan))
+    for rows in (3, 4, 5):
+        executor.step(data.x[:rows], data.y[:rows], 0.1, Key(0, 1))
+    assert [question[-1].count("tensor<3x4xf64>") > 0 for question in on_jax._programs] == [False, False]
+
+
+def test_arrays_given_out_or_taken_in_are_never_changed() -> None:
+    executor = executors([polydnn.Dense(2)], optimizer="adam")[1]
+    data = on_device(executor, rows_for(executor.plan))
+    plan = executor.plan
+    kept = [(plan.network.arrays, first_state(plan))]
+    executor.load(*kept[0])
+    for count in (1, 2, 3):
+        if count == 2:
+            executor.step(data.x, data.y, 0.1, Key(0, count))
+        else:
+            executor.steps(data, np.arange(8), 4, [0.1, 0.1], Key(0, count))
+        kept.append(executor.read())
+    before = [[np.array(each) for each in jax.tree.leaves(one)] for one in kept]
+    executor.step(data.x, data.y, 0.1, Key(0, 9))
+    for one, copies in zip(kept, before, strict=True):
+        for array, copy in zip(jax.tree.leaves(one), copies, strict=True):
+            np.testing.assert_array_equal(np.array(array), copy)
+    assert len({each[0].tobytes() for each in before}) == 4  # and every step has moved them
+    executor.load(*kept[1])
+    again = [np.array(each) for each in jax.tree.leaves(executor.read())]
+    for array, copy in zip(again, before[1], strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+def test_a_loss_that_is_not_finite_ends_the_bundle() -> None:
+    executor = executors([polydnn.Dense(2)])[1]
+    data = on_device(executor, rows_for(executor.plan))
+    losses = np.asarray(executor.steps(data, np.arange(20), 4, [0.1, float("inf"), 0.1, 0.1, 0.1], Key(0, 1)))
+    assert losses.shape == (3,)
+    assert np.isfinite(losses).tolist() == [True, True, False]
+
+
+def test_a_row_that_is_not_there_is_an_error() -> None:
+    executor = executors([polydnn.Dense(2)])[1]
+    data = on_device(executor, rows_for(executor.plan))
+    for order in ([0, ROWS], [-1, 5]):
+        with pytest.raises(InvalidArgumentError, match=r"order names row \d+ or -?\d+, but there are 23 rows"):
+            executor.steps(data, np.asarray(order), 2, [0.1], Key(0, 1))
+
+
+# ---- as a fit uses it ----------------------------------------------------------------------------------------------
+
+
+def looking(z: Any, *, xp: Any) -> Any:
+    return z if float(xp.max(z)) > 0 else 2 * z
+
+
+def by_numpy(z: Any, *, xp: Any) -> Any:
+    return xp.asarray(np.asarray(z))
+
+
+@pytest.mark.parametrize("forward", [looking, by_numpy])
+def test_what_jax_cannot_trace_leaves_the_reference(forward: Any, caplog: pytest.LogCaptureFixture) -> None:
+    strange = polydnn.Activation("strange", forward, derivative=lambda z, y, *, xp: xp.ones_like(z))
+    network = polydnn.Network(4, [polydnn.Dense(2, strange)], backend="jax", dtype="float64")
+    trainer = polydnn.Trainer(network, loss="mean_squared_error", batch_size=8)
+    with caplog.at_level(logging.WARNING, "polydnn"):
+        trainer.fit(np.ones((ROWS, 4)), np.ones((ROWS, 2)), epochs=1)
+    assert trainer.choice is not None
+    assert trainer.choice.name == "reference"
+    (reason,) = caplog.messages
+    assert reason.startswith("executor 'jax_jit' is not used: BackendError: JAX cannot compile this step (")
+    assert "\n" not in reason
+
+
+def test_the_error_itself_is_a_backend_error() -> None:
+    strange = polydnn.Activation("strange", looking, derivative=lambda z, y, *, xp: xp.ones_like(z))
+    executor = executors([polydnn.Dense(2, strange)])[1]
+    data = on_device(executor, rows_for(executor.plan))
+    with pytest.raises(BackendError, match=r"JAX cannot compile this step \(ConcretizationTypeError: "):
+        executor.step(data.x, data.y, 0.1, Key(0, 1))
+
+
+@pytest.mark.parametrize("batch_size", [8, "full"])
+def test_a_fit_takes_it_and_ends_where_a_fit_on_numpy_ends(batch_size: Any) -> None:
+    host = np.random.default_rng(0)
+    x, y = host.normal(size=(ROWS, 4)), host.integers(0, 3, ROWS)
+    losses = []
+    for backend in (numpy_backend(), polydnn.get_backend("jax")):
+        layers = [polydnn.Dense(5, "relu"), polydnn.Dropout(0.2), polydnn.Dense(3, "softmax")]
+        network = polydnn.Network(4, layers, backend=backend, dtype="float64", seed=1)
+        options: dict[str, Any] = {"loss": "categorical_cross_entropy", "optimizer": "adam", "schedule": "cosine"}
+        trainer = polydnn.Trainer(network, batch_size=batch_size, **options)
+        losses.append(trainer.fit(x, y, epochs=5)["loss"])
+        assert trainer.choice is not None
+    assert trainer.choice.name == "jax_jit"
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-11)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")  # NumPy's
+def test_a_fit_that_diverges_names_the_step() -> None:
+    found = []
+    for backend in ("numpy", "jax"):
+        network = polydnn.Network(4, [polydnn.Dense(2)], backend=backend, seed=1)
+        execution = "reference" if backend == "numpy" else "jax_jit"
+        options: dict[str, Any] = {"batch_size": 5, "learning_rate": 1e8, "execution": execution}
+        trainer = polydnn.Trainer(network, loss="mean_squared_error", **options)
+        x = np.random.default_rng(0).normal(size=(ROWS, 4))
+        with pytest.raises(polydnn.errors.DivergenceError, match=r"at step \d+\. The first number") as caught:
+            trainer.fit(x, x[:, :2], epochs=9)
+        found.append(str(caught.value))
+    assert found[0] == found[1]
