@@ -1,4 +1,4 @@
-"""CUDA kernels run on the host: their text compiled by g++, with the threads of a block as fibers that meet at barriers.
+"""CUDA kernels run on the host: their text compiled by g++, the threads of a block as fibers that meet at barriers.
 
 Blocks run one after another, the threads of a block in turns from barrier to barrier. A thread that returns while
 others wait at a barrier is reported: on a GPU that is undefined.

@@ -188,7 +188,8 @@ def _epilogue(attributes: Any, result: Any, a: Any) -> Any:
         stride = attributes[AUX_LD] // 8
         mask = columns_of(attributes[AUX], stride, n, stride, np.uint8)
         if which == 134:
-            mask[...] = np.packbits(result > 0, axis=0, bitorder="little", count=None)[:stride]
+            bits = np.packbits(result > 0, axis=0, bitorder="little")
+            mask[: bits.shape[0]] = bits
         else:
             result = np.where(np.unpackbits(mask, axis=0, bitorder="little")[:m].astype(bool), result, 0)
     if which in (6, 134):
