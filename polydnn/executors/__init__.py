@@ -3,7 +3,14 @@
 from polydnn.execution.executor import Executor
 from polydnn.execution.plan import StepPlan
 
-__all__ = ["jax_executor", "numpy_executor"]
+__all__ = ["cupy_executor", "jax_executor", "numpy_executor"]
+
+
+def cupy_executor(plan: StepPlan) -> Executor:
+    """Whole steps captured as CUDA graphs, products by cublasLt, on CuPy."""
+    from polydnn.executors.on_cupy import cupy_executor as make
+
+    return make(plan)
 
 
 def jax_executor(plan: StepPlan) -> Executor:

@@ -154,6 +154,7 @@ def polydnn_executors() -> list[ExecutorSpec]:
     from polydnn import executors as room
 
     return [
+        ExecutorSpec("cupy_graph", room.cupy_executor, _first_line(room.cupy_executor), backends=("cupy",)),
         ExecutorSpec("jax_jit", room.jax_executor, _first_line(room.jax_executor), backends=("jax",)),
     ]
 

@@ -21,9 +21,9 @@ __all__ = ["CupyExecutor", "cupy_executor"]
 
 
 def cupy_executor(plan: StepPlan) -> Executor:
-    """Whole training steps as CUDA graphs, products by cublasLt, for CuPy.
+    """The executor for a plan on CuPy.
 
-    Raises NotImplementedError for other libraries and where there is no cublasLt.
+    Raises NotImplementedError for other libraries, other dtypes than float32 and float64, and without cublasLt.
     """
     if plan.backend.library != "cupy":
         msg = f"it is made for CuPy, and this network is on {plan.backend.name!r}; use network.to('cupy')"
