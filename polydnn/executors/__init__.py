@@ -3,7 +3,7 @@
 from polydnn.execution.executor import Executor
 from polydnn.execution.plan import StepPlan
 
-__all__ = ["cupy_executor", "jax_executor", "numpy_executor"]
+__all__ = ["cupy_executor", "jax_executor", "numpy_executor", "torch_flat_executor", "torch_graph_executor"]
 
 
 def cupy_executor(plan: StepPlan) -> Executor:
@@ -25,3 +25,17 @@ def numpy_executor(plan: StepPlan) -> Executor:
     from polydnn.executors.on_numpy.executor import NumpyExecutor
 
     return NumpyExecutor(plan)
+
+
+def torch_flat_executor(plan: StepPlan) -> Executor:
+    """One update of all parameters laid end to end, on torch on a CPU, for small networks."""
+    from polydnn.executors.on_torch import TorchFlatExecutor
+
+    return TorchFlatExecutor(plan)
+
+
+def torch_graph_executor(plan: StepPlan) -> Executor:
+    """The whole step as one captured CUDA graph, on torch."""
+    from polydnn.executors.on_torch import TorchGraphExecutor
+
+    return TorchGraphExecutor(plan)

@@ -154,8 +154,15 @@ def polydnn_executors() -> list[ExecutorSpec]:
     from polydnn import executors as room
 
     return [
+        ExecutorSpec("numpy", room.numpy_executor, _first_line(room.numpy_executor), backends=("numpy",)),
         ExecutorSpec("cupy_graph", room.cupy_executor, _first_line(room.cupy_executor), backends=("cupy",)),
         ExecutorSpec("jax_jit", room.jax_executor, _first_line(room.jax_executor), backends=("jax",)),
+        ExecutorSpec(
+            "torch_flat", room.torch_flat_executor, _first_line(room.torch_flat_executor), backends=("torch",)
+        ),
+        ExecutorSpec(
+            "torch_graph", room.torch_graph_executor, _first_line(room.torch_graph_executor), backends=("torch",)
+        ),
     ]
 
 

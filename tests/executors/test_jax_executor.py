@@ -1,7 +1,6 @@
 """The JAX executor computes what the reference computes on NumPy, however its steps are bundled."""
 
 import logging
-from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -9,125 +8,32 @@ import numpy as np
 import pytest
 
 import polydnn
-from polydnn.arrays import Backend, numpy_backend
+from polydnn.arrays import numpy_backend
 from polydnn.errors import BackendError, InvalidArgumentError
-from polydnn.execution import Data, Executor, Key, PureExecutor, StepPlan, first_state, reference_step
-from polydnn.registry import default_registry
+from polydnn.execution import Data, Key, first_state
+from polydnn.executors import jax_executor
+from tests.executor_cases import (
+    CHOICES,
+    FEATURES,
+    FEW,
+    OPTIMIZERS,
+    ROWS,
+    close,
+    compare,
+    executors,
+    layers_for,
+    names,
+    on_device,
+    rows_for,
+)
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 
-BOUND = {"float32": 1e-5, "float64": 1e-11}
-"""Relative to the largest element of each array, after a few steps."""
-
-ROWS = 23
-
-
-def names(kind: str) -> list[str]:
-    return list(default_registry().names(kind))
-
-
-def plan_of(
-    backend: Backend, layers: Sequence[Any], loss: Any = "mean_squared_error", optimizer: Any = "sgd", **options: Any
-) -> StepPlan:
-    network = polydnn.Network(4, list(layers), dtype=options.pop("dtype", "float64"), seed=3, backend=backend)
-    network.set_parameters({name: backend.to_numpy(each) * 0.5 for name, each in network.parameters.items()})
-    return polydnn.Trainer(network, loss=loss, optimizer=optimizer, **options).plan
-
-
-def rows_for(plan: StepPlan, weighted: bool = False) -> Data:
-    random = np.random.default_rng(0)
-    outputs, kind, dtype = plan.network.widths[-1], plan.loss.target_kind, plan.network.dtype
-    x = random.normal(size=(ROWS, 4)).astype(dtype)
-    if kind == "classes":
-        y: Any = random.integers(0, outputs, ROWS).astype(np.int32)
-    elif kind == "real":
-        y = random.uniform(0.5, 2.0, size=(ROWS, outputs)).astype(dtype)
-    else:
-        y = random.integers(0, 2, (ROWS, outputs)).astype(dtype)
-        y = 2 * y - 1 if kind == "signs" else y
-    return Data(x, y, random.uniform(0.0, 2.0, ROWS).astype(dtype) if weighted else None)
-
-
-def executors(*arguments: Any, **options: Any) -> tuple[Executor, Executor]:
-    """The reference on NumPy and the executor on JAX, each loaded with the same first values."""
-    from polydnn.executors import jax_executor
-
-    plan, other = (plan_of(polydnn.get_backend(name), *arguments, **options) for name in ("numpy", "jax"))
-    found: list[Executor] = [PureExecutor(plan, reference_step(plan)), jax_executor(other)]
-    for each in found:
-        each.load(each.plan.network.arrays, first_state(each.plan))
-    return found[0], found[1]
-
-
-def on_device(executor: Executor, data: Data) -> Data:
-    return Data(*(None if each is None else executor.plan.backend.asarray(each) for each in data))
-
-
-def close(found: Any, wanted: Any, bound: float, name: str) -> None:
-    found, wanted = np.asarray(found), np.asarray(wanted)
-    assert found.dtype == wanted.dtype, name
-    scale = max(float(np.abs(wanted).max(initial=0.0)), 1e-3)
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=bound * scale, err_msg=name)
-
-
-def same(reference: Executor, executor: Executor) -> None:
-    """Parameters, statistics and optimizer state agree."""
-    bound = BOUND[reference.plan.network.dtype]
-    (parameters, state), (others, other_state) = reference.read(), executor.read()
-    assert set(others) == set(parameters)
-    for name, array in parameters.items():
-        close(others[name], array, bound, name)
-        assert executor.plan.backend.owns(others[name])
-    for name, slots in state.items():
-        assert set(other_state[name]) == set(slots)
-        for slot, array in slots.items():
-            close(other_state[name][slot], array, bound, f"{name} {slot}")
-
-
-def compare(reference: Executor, executor: Executor, batch_size: int, weighted: bool = False) -> None:
-    """Three steps, the last of fewer rows, at two learning rates; or two of all rows."""
-    host = rows_for(reference.plan, weighted)
-    order = np.random.default_rng(5).permutation(ROWS)
-    rates = [0.01, 0.005]
-    losses = []
-    for each in (reference, executor):
-        data = on_device(each, host)
-        if batch_size == ROWS:
-            found = [each.step(data.x, data.y, rates[n], Key(7, n + 1), data.weights) for n in range(2)]
-        else:
-            found = [*each.steps(data, order[: 2 * batch_size], batch_size, rates, Key(7, 1))]
-            if batch_size > 1:
-                found += [*each.steps(data, order[-3:], 3, [0.01], Key(7, 3))]
-        losses.append(np.asarray([float(loss) for loss in found]))
-    close(losses[1], losses[0], BOUND[reference.plan.network.dtype], "losses")
-    same(reference, executor)
-
-
-OPTIMIZERS: list[Any] = [
-    *names("optimizer"),
-    ("sgd", {"momentum": 0.9, "nesterov": True}),
-    ("adam", {"amsgrad": True, "eps_hat": True}),
-    ("rmsprop", {"centered": True, "momentum": 0.5}),
-]
-KIND_OF_OUTPUT = {
-    "binary_cross_entropy": [polydnn.Dense(2, "sigmoid")],
-    "categorical_cross_entropy": [polydnn.Dense(3, "softmax")],
-}
-
-
-def every(count: int, *choices: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-    """``count`` rows in which every choice of every list comes up, in changing company."""
-    for number in range(count):
-        yield tuple(each[(number + number // len(each) * place) % len(each)] for place, each in enumerate(choices))
-
-
-CHOICES = (names("activation"), OPTIMIZERS, names("loss"), [1, 8, ROWS], ["float64", "float32"])
-FEW = list(every(max(len(each) for each in CHOICES), *CHOICES))
+BUILT: Any = ("jax", jax_executor)
 
 
 def check(activation: str, optimizer: Any, loss: str, batch_size: int, dtype: str) -> None:
-    layers = [polydnn.Dense(5, activation), *KIND_OF_OUTPUT.get(loss, [polydnn.Dense(2)])]
-    compare(*executors(layers, loss, optimizer, dtype=dtype), batch_size)
+    compare(*executors(*BUILT, layers_for(activation, loss), loss, optimizer, dtype=dtype), batch_size)
 
 
 def test_the_few_cases_leave_out_no_item() -> None:
@@ -148,35 +54,17 @@ def test_every_optimizer_with_every_activation_loss_and_batch_size(optimizer: An
         check(activation, optimizer, loss, batch_size, "float64")
 
 
-HIDDEN = polydnn.Dense(5, "tanh")
-FEATURES: dict[str, tuple[list[Any], dict[str, Any]]] = {
-    "penalties and clipping": (
-        [HIDDEN, polydnn.Dense(2)],
-        {"l1": 0.01, "l2": 0.02, "clip_value": 0.5, "clip_norm": 0.1},
-    ),
-    "normalization and batch normalization": (
-        [polydnn.Normalization(), HIDDEN, polydnn.BatchNormalization(), polydnn.Dense(2)],
-        {"optimizer": "adamw"},
-    ),
-    "dropout": ([HIDDEN, polydnn.Dropout(0.4), polydnn.Dense(2)], {"optimizer": "adam"}),
-    "dropout in float32": (
-        [polydnn.Dropout(0.2), HIDDEN, polydnn.Dropout(0.4), polydnn.Dense(2)],
-        {"dtype": "float32"},
-    ),
-}
-
-
 @pytest.mark.parametrize("feature", FEATURES)
 @pytest.mark.parametrize("batch_size", [8, ROWS])
 def test_layers_and_penalties_with_weights(feature: str, batch_size: int) -> None:
     layers, options = FEATURES[feature]
-    compare(*executors(layers, **options), batch_size, weighted=True)
+    compare(*executors(*BUILT, layers, **options), batch_size, weighted=True)
 
 
 @pytest.mark.parametrize("step", [1, 2, 10, 1000, 10**6, 10**10])
 def test_corrections_for_the_start_hold_at_every_step(step: int) -> None:
     """The reference works them out in Python's float64, the program in the network's dtype."""
-    reference, executor = executors([polydnn.Dense(2)], optimizer="adam", dtype="float32")
+    reference, executor = executors(*BUILT, [polydnn.Dense(2)], optimizer="adam", dtype="float32")
     data = rows_for(reference.plan)
     for each in (reference, executor):
         placed = on_device(each, data)
@@ -194,7 +82,7 @@ def test_bits_do_not_depend_on_the_bundles(ahead: int | None, dtype: str, monkey
     if ahead:
         monkeypatch.setattr("polydnn.executors.on_jax.AHEAD_ON_HOST", ahead)
     layers = [polydnn.Dense(5, "tanh"), polydnn.Dropout(0.3), polydnn.BatchNormalization(), polydnn.Dense(2)]
-    executor = executors(layers, optimizer="adam", dtype=dtype)[1]
+    executor = executors(*BUILT, layers, optimizer="adam", dtype=dtype)[1]
     data = on_device(executor, rows_for(executor.plan, weighted=True))
     order, rates = np.random.default_rng(5).permutation(ROWS), np.linspace(0.1, 0.01, 7).tolist()
     found = set()
@@ -211,7 +99,7 @@ def test_bits_do_not_depend_on_the_bundles(ahead: int | None, dtype: str, monkey
 
 
 def test_a_longer_bundle_or_more_rows_compile_nothing() -> None:
-    executor: Any = executors([polydnn.Dense(2)])[1]
+    executor: Any = executors(*BUILT, [polydnn.Dense(2)])[1]
     data = on_device(executor, rows_for(executor.plan))
     for bundle in (1, 5, 3):
         executor.steps(data, np.arange(4 * bundle), 4, [0.1] * bundle, Key(0, 1))
@@ -227,7 +115,7 @@ def test_a_second_executor_of_such_a_plan_compiles_nothing(monkeypatch: pytest.M
 
     monkeypatch.setattr(on_jax, "_programs", {})
     for loss in ("mean_squared_error", "mean_squared_error", "sum_squared_error"):
-        executor = executors([polydnn.Dense(3)], loss)[1]
+        executor = executors(*BUILT, [polydnn.Dense(3)], loss)[1]
         data = on_device(executor, rows_for(executor.plan))
         executor.step(data.x, data.y, 0.1, Key(0, 1))
     assert len(on_jax._programs) == 2
@@ -238,7 +126,7 @@ def test_the_oldest_programs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(on_jax, "_programs", {})
     monkeypatch.setattr(on_jax, "PROGRAMS_KEPT", 2)
-    executor = executors([polydnn.Dense(3)])[1]
+    executor = executors(*BUILT, [polydnn.Dense(3)])[1]
     data = on_device(executor, rows_for(executor.plan))
     for rows in (3, 4, 5):
         executor.step(data.x[:rows], data.y[:rows], 0.1, Key(0, 1))
@@ -246,7 +134,7 @@ def test_the_oldest_programs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_arrays_given_out_or_taken_in_are_never_changed() -> None:
-    executor = executors([polydnn.Dense(2)], optimizer="adam")[1]
+    executor = executors(*BUILT, [polydnn.Dense(2)], optimizer="adam")[1]
     data = on_device(executor, rows_for(executor.plan))
     plan = executor.plan
     kept = [(plan.network.arrays, first_state(plan))]
@@ -270,7 +158,7 @@ def test_arrays_given_out_or_taken_in_are_never_changed() -> None:
 
 
 def test_a_loss_that_is_not_finite_ends_the_bundle() -> None:
-    executor = executors([polydnn.Dense(2)])[1]
+    executor = executors(*BUILT, [polydnn.Dense(2)])[1]
     data = on_device(executor, rows_for(executor.plan))
     losses = np.asarray(executor.steps(data, np.arange(20), 4, [0.1, float("inf"), 0.1, 0.1, 0.1], Key(0, 1)))
     assert losses.shape == (3,)
@@ -278,7 +166,7 @@ def test_a_loss_that_is_not_finite_ends_the_bundle() -> None:
 
 
 def test_a_row_that_is_not_there_is_an_error() -> None:
-    executor = executors([polydnn.Dense(2)])[1]
+    executor = executors(*BUILT, [polydnn.Dense(2)])[1]
     data = on_device(executor, rows_for(executor.plan))
     for order in ([0, ROWS], [-1, 5]):
         with pytest.raises(InvalidArgumentError, match=r"order names row \d+ or -?\d+, but there are 23 rows"):
@@ -312,7 +200,7 @@ def test_what_jax_cannot_trace_leaves_the_reference(forward: Any, caplog: pytest
 
 def test_the_error_itself_is_a_backend_error() -> None:
     strange = polydnn.Activation("strange", looking, derivative=lambda z, y, *, xp: xp.ones_like(z))
-    executor = executors([polydnn.Dense(2, strange)])[1]
+    executor = executors(*BUILT, [polydnn.Dense(2, strange)])[1]
     data = on_device(executor, rows_for(executor.plan))
     with pytest.raises(BackendError, match=r"JAX cannot compile this step \(ConcretizationTypeError: "):
         executor.step(data.x, data.y, 0.1, Key(0, 1))
