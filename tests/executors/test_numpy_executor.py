@@ -1,6 +1,7 @@
 """The NumPy executor computes what the reference computes: every item of the registry, every kind of plan."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import polydnn
 from polydnn.execution import Data, Key, PureExecutor, StepPlan, first_state, reference_step
 from polydnn.executors import numpy_executor
+from polydnn.executors.on_numpy.buffers import Buffers
+from polydnn.executors.on_numpy.schedule import Batch, Shared, Whole, schedule_for
 from polydnn.registry import default_registry
 
 BOUND = {"float32": 5e-5, "float64": 1e-12}
@@ -280,3 +283,75 @@ def test_it_is_what_a_fit_on_numpy_uses() -> None:
     trainer.fit(np.ones((3, 4)), np.ones((3, 2)), epochs=1)
     assert trainer.choice is not None
     assert trainer.choice.name == "numpy"
+
+
+MANY = 1300
+"""Rows that make three blocks, the last one short."""
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_batch_in_blocks_gives_the_same_gradients(threads: int, weighted: bool, dtype: str) -> None:
+    layers = [polydnn.Dense(6, "tanh"), polydnn.Dropout(0.2), polydnn.Dense(3, "softmax")]
+    plan = plan_of(layers, "categorical_cross_entropy", dtype=dtype)
+    random = np.random.default_rng(2)
+    weights = random.uniform(size=MANY).astype(dtype) if weighted else None
+    data = Data(random.normal(size=(MANY, 4)).astype(dtype), random.integers(0, 3, MANY), weights)
+    shares = None if weights is None else weights / weights.sum()
+    batch = Batch(data, random.permutation(MANY), MANY, plan.noise(Key(1, 1), MANY), shares)
+    found = []
+    for make in (partial(Whole, direct=False), partial(Shared, shares=threads)):
+        buffers = Buffers(plan)
+        buffers.load(plan.network.arrays, first_state(plan))
+        loss, moved = make(plan, buffers, MANY).run(batch, 0.1)
+        assert moved is None
+        found.append((loss, buffers.gradients))
+    bound = {"float32": 1e-5, "float64": 1e-13}[dtype]
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=bound)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=0, atol=bound)
+
+
+def test_blocks_have_the_same_bits_however_many_threads_work_on_them() -> None:
+    plan = plan_of(WIDE, "categorical_cross_entropy", dtype="float32")
+    random = np.random.default_rng(2)
+    data = Data(random.normal(size=(MANY, 4)).astype("float32"), random.integers(0, 3, MANY))
+    batch = Batch(data, slice(0, MANY), MANY, {}, None)
+    found = []
+    for alone in (True, False, False):
+        buffers = Buffers(plan)
+        buffers.load(plan.network.arrays, first_state(plan))
+        schedule = Shared(plan, buffers, MANY, 2)
+        if alone:
+            loss = schedule._share(0, batch) + schedule._share(1, batch)
+            buffers.gradients += schedule._gradients[1]
+        else:
+            loss, _ = schedule.run(batch, 0.0)
+        found.append((float(loss), buffers.gradients.tobytes()))
+    assert found[0] == found[1] == found[2]
+
+
+def test_batches_too_large_for_one_go_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The activations of one block are held, not those of the batch; batch normalization needs all rows at once."""
+    monkeypatch.setattr("polydnn.executors.on_numpy.schedule.MOST_AT_ONCE", 1000)
+    for layers, kind in (([polydnn.Dense(3)], Shared), ([polydnn.Dense(3), polydnn.BatchNormalization()], Whole)):
+        plan = plan_of(layers)
+        assert isinstance(schedule_for(plan, Buffers(plan), MANY, direct=False), kind)
+
+
+def test_the_parts_of_a_step_are_told_apart() -> None:
+    plan = plan_of([polydnn.Dense(5, "tanh"), polydnn.Dense(2)], optimizer="adam")
+    data, moved = data_for(plan), []
+    for timed in (True, False):
+        executor = numpy_executor(plan)
+        executor.load(plan.network.arrays, first_state(plan))
+        if timed:
+            parts = executor.timed_step(data, np.arange(8), 0.01, Key(0, 1))
+            assert parts is not None
+            assert list(parts) == ["gather", "forward", "backward", "optimizer"]
+            assert all(seconds > 0.0 for seconds in parts.values())
+        else:
+            executor.steps(data, np.arange(8), 8, [0.01], Key(0, 1))
+        moved.append(executor.read()[0])
+    for name, array in moved[0].items():
+        np.testing.assert_array_equal(array, moved[1][name])

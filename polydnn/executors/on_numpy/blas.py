@@ -7,15 +7,16 @@ are called through ctypes on arrays whose addresses never change, so that a call
 import ctypes
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["Blas", "Matrix", "libraries"]
+__all__ = ["Blas", "Matrix", "libraries", "thread_limit"]
 
 Matrix: TypeAlias = np.ndarray[Any, Any]
 
@@ -85,11 +86,19 @@ class Blas:
     @property
     def threads(self) -> int:
         """How many threads its next call may use."""
-        return int(self._control("openblas_get_num_threads", "MKL_Get_Max_Threads")())
+        return int(self._get_threads())
 
     @threads.setter
     def threads(self, count: int) -> None:
-        self._control("openblas_set_num_threads", "MKL_Set_Num_Threads")(count)
+        self._set_threads(count)
+
+    @cached_property
+    def _get_threads(self) -> Any:
+        return self._control("openblas_get_num_threads", "MKL_Get_Max_Threads")
+
+    @cached_property
+    def _set_threads(self) -> Any:
+        return self._control("openblas_set_num_threads", "MKL_Set_Num_Threads")
 
     def _control(self, openblas: str, mkl: str) -> Any:
         return self.handle[mkl if self.name == "mkl" else f"{self.prefix}{openblas}{self.suffix}"]
@@ -152,3 +161,16 @@ def _right(blas: Blas) -> bool:
     c = np.ones((2, 4), np.float32)
     blas.gemm(a, b, c, 1.0)(2.0)
     return bool(np.array_equal(c, 1.0 + 2.0 * (a @ b)))
+
+
+@contextmanager
+def thread_limit(single: bool) -> Iterator[None]:
+    """Give every library one thread while the block runs, where ``single`` says so."""
+    before = {blas: blas.threads for blas in libraries()} if single else {}
+    for blas in before:
+        blas.threads = 1
+    try:
+        yield
+    finally:
+        for blas, count in before.items():
+            blas.threads = count

@@ -1,6 +1,7 @@
 """Forward and backward for one fixed number of rows, as a list of operations made once."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from polydnn.execution.executor import Data
@@ -21,7 +22,7 @@ class Block:
     """What a plan does with ``rows`` rows of a batch.
 
     ``direct`` means that plain gradient descent moves the parameters right after the gradient has passed them, without
-    ever writing the gradients down; ``moves`` then holds those products.
+    ever writing the gradients down.
     """
 
     def __init__(self, plan: StepPlan, buffers: Buffers, gradients: Matrix, rows: int, *, direct: bool) -> None:
@@ -36,22 +37,16 @@ class Block:
         self._random = [(index, node) for index, node in enumerate(self._nodes) if isinstance(node, LayerNode)]
         self._forward = [operation for node in self._nodes for operation in node.forward()]
         trained = [index for index, names in enumerate(plan.names) if set(names.values()) & set(buffers.shapes)]
-        backward = [
+        self._way_back = [
             (node, self._nodes[index - 1] if index > trained[0] else None)
             for index, node in reversed(list(enumerate(self._nodes)))
             if index >= trained[0]
         ]
-        self._backward: list[list[Operation]] = []
-        self.moves: list[tuple[list[Operation], list[Product], DenseNode]] = []
+        self._moves: list[tuple[list[Operation], list[Product], DenseNode]] = []
         if direct:
-            for node, before in backward:
+            for node, before in self._way_back:
                 assert isinstance(node, DenseNode)
-                self.moves.append((node.pull_back(before), node.update(), node))
-        else:
-            self._backward = [
-                [operation for node, before in backward for operation in node.backward(before, first_block)]
-                for first_block in (True, False)
-            ]
+                self._moves.append((node.pull_back(before), node.update(), node))
 
     def take(self, data: Data, index: Any) -> None:
         """Bring the rows that ``index`` (numbers, or a slice) names into place."""
@@ -68,13 +63,21 @@ class Block:
 
     def backward(self, *, first: bool) -> None:
         """The gradients: written by the first block of a batch, added by the others."""
-        for operation in self._backward[0 if first else 1]:
+        for operation in self._first_backward if first else self._further_backward:
             operation()
+
+    @cached_property
+    def _first_backward(self) -> list[Operation]:
+        return [operation for node, before in self._way_back for operation in node.backward(before, True)]
+
+    @cached_property
+    def _further_backward(self) -> list[Operation]:
+        return [operation for node, before in self._way_back for operation in node.backward(before, False)]
 
     def descend(self, learning_rate: float) -> float:
         """Back through all layers, moving parameters on the way; an upper bound of a squared element of any move."""
         bound = 0.0
-        for pull_back, moves, node in self.moves:
+        for pull_back, moves, node in self._moves:
             for operation in pull_back:
                 operation()
             bound += node.squares()

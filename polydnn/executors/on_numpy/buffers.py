@@ -9,7 +9,18 @@ from polydnn.execution.plan import OptimizerState, StepPlan
 from polydnn.executors.on_numpy.blas import Matrix
 from polydnn.types import Parameters
 
-__all__ = ["Buffers"]
+__all__ = ["Buffers", "aligned"]
+
+LINE = 64
+"""Bytes of a cache line; some libraries round differently where arrays lie differently against them."""
+
+
+def aligned(size: int, dtype: Any) -> Matrix:
+    """A flat array of zeros that begins with a cache line, so that a second run finds the same alignment."""
+    item = np.dtype(dtype).itemsize
+    room = np.zeros(size + LINE // item, dtype)
+    start = -room.ctypes.data % LINE // item
+    return room[start : start + size]
 
 
 class Buffers:
@@ -29,8 +40,8 @@ class Buffers:
             for name, size, end in zip(self.shapes, sizes, np.cumsum(sizes).tolist(), strict=True)
         }
         self.size = sum(sizes)
-        self.parameters = np.zeros(self.size, self.dtype)
-        self.gradients = np.zeros(self.size, self.dtype)
+        self.parameters = aligned(self.size, self.dtype)
+        self.gradients = aligned(self.size, self.dtype)
         self.slots: dict[str, Matrix] = {}
         self.statistics: Parameters = {}
         self.views = self.views_of(self.parameters)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from polydnn.execution.executor import Data, Executor, all_finite_on_host
 from polydnn.execution.plan import Key, OptimizerState, StepPlan
 from polydnn.execution.reference import NO_NOISE
-from polydnn.executors.on_numpy.blas import libraries
-from polydnn.executors.on_numpy.block import Block
+from polydnn.executors.on_numpy.blas import libraries, thread_limit
 from polydnn.executors.on_numpy.buffers import Buffers
+from polydnn.executors.on_numpy.schedule import Batch, Schedule, Whole, schedule_for
+from polydnn.executors.on_numpy.threads import ThreadPace
 from polydnn.executors.on_numpy.updates import Update, is_plain_descent
 from polydnn.layers import Dense
 from polydnn.types import Array, Parameters
@@ -21,6 +23,10 @@ __all__ = ["NumpyExecutor"]
 
 LARGE = 2**14
 """Parameters from which on writing the gradients down costs more than moving the weights layer by layer."""
+
+
+LARGEST_MOVE = 1e60
+"""The square of a move after which parameters are looked at one by one; far below what float32 holds."""
 
 
 class NumpyExecutor(Executor):
@@ -43,8 +49,10 @@ class NumpyExecutor(Executor):
             and bool(libraries())
             and all(isinstance(layer, Dense) for layer in plan.layers)
         )
-        self._blocks: dict[int, Block] = {}
+        self._schedules: dict[int, Schedule] = {}
+        self._pace = ThreadPace(libraries()) if self._buffers.size >= LARGE else None
         self._scalar = self._buffers.dtype.type
+        self._spoilt = False
 
     def load(self, parameters: Parameters, optimizer_state: OptimizerState) -> None:
         self._buffers.load(parameters, optimizer_state)
@@ -53,63 +61,77 @@ class NumpyExecutor(Executor):
         return self._buffers.read()
 
     def step(self, x: Array, y: Array, learning_rate: float, key: Key, weights: Array | None = None) -> Array:
-        data = Data(x, y, weights)
-        return self._step(data, slice(0, x.shape[0]), x.shape[0], learning_rate, key)
+        rows = int(x.shape[0])
+        with self._threads(rows):
+            return self._step(Data(x, y, weights), slice(0, rows), rows, learning_rate, key)
 
     def steps(self, data: Data, order: Array, batch_size: int, rates: Sequence[float], key: Key) -> Array:
         losses: list[Any] = []
-        for count, rate in enumerate(rates):
-            index = order[count * batch_size : (count + 1) * batch_size]
-            loss = self._step(data, index, batch_size, rate, Key(key.seed, key.step + count))
-            losses.append(loss)
-            if self._spoilt:
-                break
+        with self._threads(batch_size):
+            for count, rate in enumerate(rates):
+                index = order[count * batch_size : (count + 1) * batch_size]
+                losses.append(self._step(data, index, batch_size, rate, Key(key.seed, key.step + count)))
+                if self._spoilt:
+                    break
         return np.asarray(losses, self._buffers.dtype)
-
-    def timed_step(self, data: Data, index: Array, learning_rate: float, key: Key) -> dict[str, float]:
-        """The seconds of the parts; plain descent of a large network moves weights on the way back: optimizer is 0."""
-        rows = int(index.shape[0])
-        block, clock = self._block(rows), time.perf_counter
-        noise = self.plan.noise(key, rows) if self._random else NO_NOISE
-        shares = None if data.weights is None else _shares(data.weights[index])
-        marks = [clock()]
-        block.take(data, index)
-        marks.append(clock())
-        block.forward(noise, 1.0 / rows, shares)
-        marks.append(clock())
-        if self._direct:
-            block.descend(learning_rate)
-            marks.append(clock())
-        else:
-            block.backward(first=True)
-            marks.append(clock())
-            self._update(learning_rate, key.step)
-        marks.append(clock())
-        return dict(zip(("gather", "forward", "backward", "optimizer"), np.diff(marks).tolist(), strict=True))
 
     def stopped(self, loss: Array) -> bool:
         return self._spoilt
 
-    def _block(self, rows: int) -> Block:
-        if rows not in self._blocks:
-            self._blocks[rows] = Block(self.plan, self._buffers, self._buffers.gradients, rows, direct=self._direct)
-        return self._blocks[rows]
+    def timed_step(self, data: Data, index: Array, learning_rate: float, key: Key) -> dict[str, float] | None:
+        """The seconds of the parts; plain descent of a large network moves weights on the way back: optimizer is 0."""
+        rows, clock = int(index.shape[0]), time.perf_counter
+        schedule = self._schedule(rows)
+        if not isinstance(schedule, Whole):
+            return None
+        batch = self._batch(data, index, rows, key)
+        marks = [clock()]
+        schedule.take(batch)
+        marks.append(clock())
+        schedule.forward(batch)
+        marks.append(clock())
+        moved = schedule.backward(learning_rate)
+        marks.append(clock())
+        if moved is None:
+            self._update(learning_rate, key.step)
+        marks.append(clock())
+        return dict(zip(("gather", "forward", "backward", "optimizer"), np.diff(marks).tolist(), strict=True))
 
-    def _step(self, data: Data, index: Any, rows: int, learning_rate: float, key: Key) -> Any:
-        block = self._block(rows)
-        block.take(data, index)
+    def _schedule(self, rows: int) -> Schedule:
+        if rows not in self._schedules:
+            self._schedules[rows] = schedule_for(self.plan, self._buffers, rows, direct=self._direct)
+        return self._schedules[rows]
+
+    def _threads(self, rows: int) -> AbstractContextManager[None]:
+        if self._pace is None:
+            return nullcontext()
+        own: AbstractContextManager[None] = self._pace.restored()
+        return thread_limit(True) if self._schedule(rows).single_thread else own
+
+    def _batch(self, data: Data, index: Any, rows: int, key: Key) -> Batch:
         noise = self.plan.noise(key, rows) if self._random else NO_NOISE
         shares = None if data.weights is None else _shares(data.weights[index])
-        loss = block.forward(noise, 1.0 / rows, shares)
-        if self._direct:
-            moved = block.descend(learning_rate)
-            self._spoilt = not (math.isfinite(loss) and moved < 1e60)
-        else:
-            block.backward(first=True)
+        return Batch(data, index, rows, noise, shares)
+
+    def _step(self, data: Data, index: Any, rows: int, learning_rate: float, key: Key) -> Any:
+        """One step; whether it left something that is not finite stays in ``_spoilt``.
+
+        Where parameters were moved on the way back, none can have become infinite unless a move was beyond all bounds:
+        that saves a pass over all of them, which for a batch of one costs as much as a product.
+        """
+        schedule, pace = self._schedule(rows), self._pace
+        begun = None if pace is None or schedule.single_thread else pace.begin(rows)
+        loss, moved = schedule.run(self._batch(data, index, rows, key), learning_rate)
+        if moved is None:
             loss = self._update.charge(loss)
             self._update(learning_rate, key.step)
-            self._spoilt = not math.isfinite(loss)
-        self._spoilt = self._spoilt or not all_finite_on_host([self._buffers.parameters])
+            flat = self._buffers.parameters
+            fine = math.isfinite(flat.dot(flat)) or all_finite_on_host([flat])
+        else:
+            fine = moved < LARGEST_MOVE
+        self._spoilt = not (fine and math.isfinite(loss))
+        if begun is not None and pace is not None:
+            pace.end(begun)
         return self._scalar(loss)
 
 

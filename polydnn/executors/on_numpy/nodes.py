@@ -13,7 +13,7 @@ import numpy as np
 
 from polydnn.executors.on_numpy.activations import Operation, in_place
 from polydnn.executors.on_numpy.blas import Matrix
-from polydnn.executors.on_numpy.buffers import Buffers
+from polydnn.executors.on_numpy.buffers import Buffers, aligned
 from polydnn.executors.on_numpy.products import Product, accumulated, plain
 from polydnn.layers import Dense, Layer
 from polydnn.types import Array, Namespace
@@ -59,24 +59,26 @@ class DenseNode(Node):
         self._dtype = buffers.dtype
         self._in, self._out = buffers.shapes[names["weight"]]
         self._joined = layer.use_bias and not by_rows
-        self._x = np.ones((self._in + 1, rows), self._dtype)  # (in + 1, n): its last row stays 1
+        self._x = _zeros((self._in + 1, rows), self._dtype)  # (in + 1, n)
+        self._x[-1] = 1.0
         if by_rows:
-            self.given = np.zeros((rows, self._in), self._dtype)
+            self.given = _zeros((rows, self._in), self._dtype)
             self._x = self.given.T
         else:
             self.given = self._x[:-1].T
             self._x = self._x if self._joined else self._x[:-1]
-        self._ones = np.ones(rows, self._dtype)
+        self._ones = _zeros((rows, 1), self._dtype)
+        self._ones[...] = 1.0
 
     def link(self, following: Node | None) -> None:
         shape = (self._out, self._rows)
-        room = following.given.T if following is not None else np.zeros(shape, self._dtype)
-        self._y = room if room.flags.c_contiguous else np.zeros(shape, self._dtype)
+        room = following.given.T if following is not None else _zeros(shape, self._dtype)
+        self._y = room if room.flags.c_contiguous else _zeros(shape, self._dtype)
         self._following = None if self._y is room else following
-        self._dy = np.zeros(shape, self._dtype)
+        self._dy = _zeros(shape, self._dtype)
         self.dy = self._dy.T
         self._known = in_place(self._layer.activation, self._y, self._dy)
-        self._z = self._y if self._known is not None else np.zeros(shape, self._dtype)
+        self._z = self._y if self._known is not None else _zeros(shape, self._dtype)
 
     @property
     def output(self) -> Matrix:
@@ -102,11 +104,11 @@ class DenseNode(Node):
         if first_block:
             done.append(plain(self._x, self._dy.T, gradient))
             if bias is not None:
-                done.append(plain(self._dy, self._ones[:, None], bias[:, None]))
+                done.append(plain(self._dy, self._ones, bias[:, None]))
         else:
             done.append(partial(accumulated(self._x, self._dy.T, gradient), 1.0))
             if bias is not None:
-                done.append(partial(accumulated(self._dy, self._ones[:, None], bias[:, None]), 1.0))
+                done.append(partial(accumulated(self._dy, self._ones, bias[:, None]), 1.0))
         return done + self._dx(before)
 
     def pull_back(self, before: Node | None) -> list[Operation]:
@@ -117,7 +119,7 @@ class DenseNode(Node):
         weight, bias = self._arrays(self._buffers.parameters)
         moves = [accumulated(self._x, self._dy.T, weight)]
         if bias is not None:
-            moves.append(accumulated(self._dy, self._ones[:, None], bias[:, None]))
+            moves.append(accumulated(self._dy, self._ones, bias[:, None]))
         return moves
 
     def squares(self) -> float:
@@ -148,7 +150,7 @@ class DenseNode(Node):
         room = before.dy.T
         if room.flags.c_contiguous:
             return [plain(weight, self._dy, room)]
-        dx = np.zeros((self._in, self._rows), self._dtype)
+        dx = _zeros((self._in, self._rows), self._dtype)
         return [plain(weight, self._dy, dx), partial(np.copyto, before.dy, dx.T)]
 
 
@@ -192,3 +194,7 @@ class LayerNode(Node):
             np.copyto(into, value) if first_block else np.add(into, value, out=into)
         if before is not None:
             np.copyto(before.dy, dx)
+
+
+def _zeros(shape: tuple[int, int], dtype: Any) -> Matrix:
+    return aligned(shape[0] * shape[1], dtype).reshape(shape)

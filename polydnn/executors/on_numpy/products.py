@@ -1,12 +1,14 @@
 """Matrix products over fixed arrays, each by the routine that this machine runs fastest for its shape."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from polydnn.execution.tuning import fastest
-from polydnn.executors.on_numpy.blas import Blas, Matrix, libraries
+from polydnn.executors.on_numpy.blas import Blas, Matrix, libraries, thread_limit
+from polydnn.executors.on_numpy.buffers import aligned
 
 __all__ = ["Product", "accumulated", "plain"]
 
@@ -16,29 +18,23 @@ Product: TypeAlias = Callable[[float], Any]
 SMALL = 2**15
 """Multiplications below which the call costs more than the work, so that NumPy's own, the quickest to call, is best."""
 
+PANEL = 384
+"""Terms that OpenBLAS adds up in one go with any number of threads; beyond, where it cuts depends on their number."""
+
 
 def plain(a: Matrix, b: Matrix, c: Matrix) -> Callable[[], Any]:
     """``f()`` doing C <- A B."""
-    by_numpy = _dot(a, b, c)
     if _work(a, b) <= SMALL:
-        return by_numpy
-    candidates: dict[str, Callable[[], Any]] = {"dot": by_numpy}
-    for name, routine in _routines(a, b, c, 0.0):
-        candidates[name] = _of_one(routine)
-    return candidates[_chosen("product", a, b, c, candidates)]
+        return _dot(a, b, c)
+    made = _by_name(_chosen("product", a, b, c, 0.0), a, b, c, 0.0)
+    return lambda: made(1.0)
 
 
 def accumulated(a: Matrix, b: Matrix, c: Matrix) -> Product:
     """``f(alpha)`` doing C <- C + alpha A B, in one pass over C where a BLAS can be called."""
-    routines = dict(_routines(a, b, c, 1.0))
-    if not routines or _work(a, b) <= SMALL // 8:
+    if not libraries() or _work(a, b) <= SMALL // 8:
         return _two_passes(a, b, c)
-    kept = c.copy()
-    try:
-        name = _chosen("accumulated product", a, b, c, {each: _of_zero(call) for each, call in routines.items()})
-    finally:
-        c[...] = kept
-    return routines[name]
+    return _by_name(_chosen("accumulated product", a, b, c, 1.0), a, b, c, 1.0)
 
 
 def _work(a: Matrix, b: Matrix) -> int:
@@ -70,11 +66,18 @@ def _two_passes(a: Matrix, b: Matrix, c: Matrix) -> Product:
 
 
 def _routines(a: Matrix, b: Matrix, c: Matrix, beta: float) -> Iterator[tuple[str, Product]]:
-    """Every BLAS routine that computes this product."""
+    """Every routine that computes this product; the first serves everywhere."""
+    if beta:
+        yield "dot in two passes", _two_passes(a, b, c)
+    else:
+        product = _dot(a, b, c)
+        yield "dot", lambda alpha: product()
     if not c.flags.c_contiguous:
         a, b, c = b.T, a.T, c.T
     for blas in libraries():
         yield f"{blas.name} gemm", blas.gemm(a, b, c, beta)
+        if a.shape[1] > PANEL:
+            yield f"{blas.name} gemm in panels", _in_panels(blas, a, b, c, beta)
         yield from _for_vectors(blas, a, b, c, beta)
 
 
@@ -87,28 +90,64 @@ def _for_vectors(blas: Blas, a: Matrix, b: Matrix, c: Matrix, beta: float) -> It
         yield f"{blas.name} ger", blas.ger(a, b, c)
 
 
-def _of_one(routine: Product) -> Callable[[], Any]:
-    def call() -> None:
-        routine(1.0)
+def _in_panels(blas: Blas, a: Matrix, b: Matrix, c: Matrix, beta: float) -> Product:
+    """A gemm over equal parts of the inner dimension, one after the other."""
+    terms = a.shape[1]
+    cuts = np.linspace(0, terms, -(-terms // PANEL) + 1).astype(int).tolist()
+    parts = [blas.gemm(a[:, start:end], b[start:end], c, beta if start == 0 else 1.0) for start, end in pairwise(cuts)]
+
+    def call(alpha: float) -> None:
+        for part in parts:
+            part(alpha)
 
     return call
 
 
-def _of_zero(routine: Product) -> Callable[[], Any]:
-    """For measuring: as much work, and C stays what it is (BLAS may skip alpha = 0, so it is next to nothing)."""
-
-    def call() -> None:
-        routine(1e-30)
-
-    return call
+def _by_name(name: str, a: Matrix, b: Matrix, c: Matrix, beta: float) -> Product:
+    return dict(_routines(a, b, c, beta))[name]
 
 
-def _chosen(what: str, a: Matrix, b: Matrix, c: Matrix, candidates: dict[str, Callable[[], Any]]) -> str:
+def _chosen(what: str, a: Matrix, b: Matrix, c: Matrix, beta: float) -> str:
+    """The name of the fastest routine, tried on arrays of the same layout, whose bits do not depend on the threads."""
     question = {
         "what": what,
         "shape": [*a.shape, b.shape[1]],
-        "rows": [each.flags.c_contiguous for each in (a, b, c)],
+        "layout": [[each.flags.c_contiguous, each.ctypes.data % 64] for each in (a, b, c)],
         "dtype": c.dtype.name,
         "threads": {blas.name: blas.threads for blas in libraries()},
     }
-    return fastest(question, candidates)[0]
+    twins = _twin(a), _twin(b), _twin(c)
+    steady = {name: call for name, call in _routines(*twins, beta) if _steady(call, twins[2])}
+    if not steady:
+        steady = dict(list(_routines(*twins, beta))[:1])
+    return fastest(question, {name: _small(call) for name, call in steady.items()})[0]
+
+
+def _small(routine: Product) -> Callable[[], Any]:
+    """For timing: the numbers grow slowly enough to stay finite."""
+
+    def call() -> None:
+        routine(1e-3)
+
+    return call
+
+
+def _twin(array: Matrix) -> Matrix:
+    """Numbers in an array of the same shape, strides and place against the cache lines."""
+    span = sum((size - 1) * stride for size, stride in zip(array.shape, array.strides, strict=True)) // array.itemsize
+    offset = array.ctypes.data % 64 // array.itemsize
+    flat = aligned(offset + span + 1, array.dtype)
+    flat[...] = np.random.Generator(np.random.Philox(0)).standard_normal(flat.size)
+    return np.lib.stride_tricks.as_strided(flat[offset:], array.shape, array.strides)
+
+
+def _steady(routine: Product, c: Matrix) -> bool:
+    """Whether the result has the same bits with one thread and with all."""
+    found, kept = [], c.copy()
+    for single in (True, False):
+        with thread_limit(single):
+            c[...] = kept
+            routine(0.7)
+            found.append(c.tobytes())
+    c[...] = kept
+    return found[0] == found[1]

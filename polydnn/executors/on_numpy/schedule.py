@@ -1,0 +1,159 @@
+"""How the rows of a batch are gone through: all at once, or in blocks that fit the caches, shared among threads."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from polydnn.execution.executor import Data
+from polydnn.execution.plan import StepPlan
+from polydnn.execution.tuning import fastest
+from polydnn.executors.on_numpy.blas import Matrix, libraries, thread_limit
+from polydnn.executors.on_numpy.block import Block
+from polydnn.executors.on_numpy.buffers import Buffers, aligned
+from polydnn.layers import Dense, Dropout, Normalization
+from polydnn.types import Array
+
+__all__ = ["Batch", "Schedule", "Whole", "schedule_for"]
+
+BLOCK_ROWS = 512
+"""Rows whose activations stay in a second-level cache for layers of usual widths; enough for products at full speed."""
+
+MOST_AT_ONCE = 4096
+"""Rows beyond which a batch is always cut, for the sake of memory."""
+
+ROW_WISE = (Dense.forward, Dropout.forward, Normalization.forward)
+"""What layers compute that treat each row for itself, so that a batch may be cut."""
+
+
+class Batch(NamedTuple):
+    """A batch by its place in the data, the random arrays for it, and each row's share where rows have weights."""
+
+    data: Data
+    index: Any
+    rows: int
+    noise: Mapping[int, Array]
+    shares: Matrix | None
+
+
+class Schedule(Protocol):
+    """Forward and backward of a batch of one size."""
+
+    single_thread: bool
+    """Whether every product gets one thread because the schedule has threads of its own."""
+
+    def run(self, batch: Batch, learning_rate: float) -> tuple[Any, float | None]:
+        """The loss, with the gradients in the buffers and None.
+
+        Or, where the parameters were moved on the way back, an upper bound of the square of any element's move.
+        """
+
+
+class Whole:
+    """All rows at once; ``direct`` says that parameters are moved on the way back."""
+
+    single_thread = False
+
+    def __init__(self, plan: StepPlan, buffers: Buffers, rows: int, *, direct: bool) -> None:
+        self._block, self._direct = Block(plan, buffers, buffers.gradients, rows, direct=direct), direct
+
+    def run(self, batch: Batch, learning_rate: float) -> tuple[Any, float | None]:
+        self.take(batch)
+        loss = self.forward(batch)
+        return loss, self.backward(learning_rate)
+
+    def take(self, batch: Batch) -> None:
+        self._block.take(batch.data, batch.index)
+
+    def forward(self, batch: Batch) -> Any:
+        return self._block.forward(batch.noise, 1.0 / batch.rows, batch.shares)
+
+    def backward(self, learning_rate: float) -> float | None:
+        if self._direct:
+            return self._block.descend(learning_rate)
+        self._block.backward(first=True)
+        return None
+
+
+class Shared:
+    """Blocks of rows in turn, dealt out to ``shares`` threads that each add up gradients of their own.
+
+    Which block belongs to which share is fixed, and so are the sums: one thread or many, the bits are the same.
+    """
+
+    def __init__(self, plan: StepPlan, buffers: Buffers, rows: int, shares: int) -> None:
+        self.single_thread = shares > 1
+        self._buffers = buffers
+        edges = [*range(0, rows, BLOCK_ROWS), rows]
+        spans = [slice(start, end) for start, end in pairwise(edges)]
+        self._spans = [spans[share::shares] for share in range(shares)]
+        self._gradients = [buffers.gradients, *(aligned(buffers.size, buffers.dtype) for _ in range(shares - 1))]
+        self._blocks = [
+            {span.stop - span.start: Block(plan, buffers, flat, span.stop - span.start, direct=False) for span in own}
+            for own, flat in zip(self._spans, self._gradients, strict=True)
+        ]
+
+    def run(self, batch: Batch, learning_rate: float) -> tuple[Any, float | None]:
+        others = [_team(len(self._spans) - 1).submit(self._share, each, batch) for each in range(1, len(self._spans))]
+        loss = self._share(0, batch)
+        for other in others:
+            loss = loss + other.result()
+        for flat in self._gradients[1:]:
+            np.add(self._buffers.gradients, flat, out=self._buffers.gradients)
+        return loss, None
+
+    def _share(self, number: int, batch: Batch) -> Any:
+        loss: Any = 0.0
+        for turn, span in enumerate(self._spans[number]):
+            block = self._blocks[number][span.stop - span.start]
+            block.take(batch.data, _part(batch.index, span))
+            noise = {layer: array[span] for layer, array in batch.noise.items()}
+            shares = None if batch.shares is None else batch.shares[span]
+            loss = loss + block.forward(noise, 1.0 / batch.rows, shares)
+            block.backward(first=turn == 0)
+        return loss
+
+
+def _part(index: Any, span: slice) -> Any:
+    return slice(index.start + span.start, index.start + span.stop) if isinstance(index, slice) else index[span]
+
+
+@cache
+def _team(size: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(size, 1), thread_name_prefix="polydnn")
+
+
+def schedule_for(plan: StepPlan, buffers: Buffers, rows: int, *, direct: bool) -> Schedule:
+    """The fastest schedule for batches of ``rows``."""
+    makers: dict[str, Callable[[], Schedule]] = {"whole": lambda: Whole(plan, buffers, rows, direct=direct)}
+    if rows > BLOCK_ROWS and all(type(layer).forward in ROW_WISE for layer in plan.layers):
+        threads = max((blas.threads for blas in libraries()), default=1)
+        cut: dict[str, Callable[[], Schedule]] = {
+            f"blocks by {count}": partial(Shared, plan, buffers, rows, count) for count in {1, threads}
+        }
+        makers = cut if rows > MOST_AT_ONCE else makers | cut
+    if len(makers) == 1:
+        return next(iter(makers.values()))()
+    made = {name: make() for name, make in makers.items()}
+    trial = Batch(_zeros(plan, rows), slice(0, rows), rows, {}, None)
+    question = {"what": "schedule", **plan.describe(), "rows": rows, "direct": direct, "threads": threads}
+    return made[fastest(question, {name: _timed(schedule, trial) for name, schedule in made.items()})[0]]
+
+
+def _timed(schedule: Schedule, trial: Batch) -> Callable[[], None]:
+    """A trial that moves nothing."""
+
+    def call() -> None:
+        with thread_limit(schedule.single_thread):
+            schedule.run(trial, 0.0)
+
+    return call
+
+
+def _zeros(plan: StepPlan, rows: int) -> Data:
+    kinds = plan.loss.target_kind == "classes"
+    y = np.zeros(rows, np.int64) if kinds else np.zeros((rows, plan.network.outputs), plan.network.dtype)
+    return Data(np.zeros((rows, plan.network.in_features), plan.network.dtype), y)

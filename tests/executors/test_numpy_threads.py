@@ -1,0 +1,87 @@
+"""All threads or one: what was faster lately, on a pretended machine whose other processes come and go."""
+
+from collections.abc import Callable
+
+import pytest
+
+from polydnn.executors.on_numpy.threads import LONGEST, ThreadPace
+
+
+class Library:
+    """Something with a number of threads."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+
+
+class Machine:
+    """A clock, and steps that take as long as ``seconds(threads, now)`` says."""
+
+    def __init__(self, seconds: Callable[[int, float], float], threads: int = 2) -> None:
+        self.now, self.seconds = 0.0, seconds
+        self.library = Library(threads)
+        self.pace = ThreadPace([self.library], lambda: self.now)  # type: ignore[list-item]
+
+    def step(self, rows: int = 64) -> int:
+        """One step; the threads it had."""
+        begun = self.pace.begin(rows)
+        used = self.library.threads
+        self.now += self.seconds(used, self.now)
+        if begun is not None:
+            self.pace.end(begun)
+        return used
+
+    def used(self, seconds: float) -> list[int]:
+        until, found = self.now + seconds, []
+        while self.now < until:
+            found.append(self.step())
+        return found
+
+
+def test_all_threads_where_they_help() -> None:
+    machine = Machine(lambda threads, now: 0.010 / threads)
+    assert machine.used(1.0).count(1) <= 0.15 * len(machine.used(1.0))
+    assert machine.step() == 2
+
+
+def test_one_where_another_process_is_in_the_way() -> None:
+    machine = Machine(lambda threads, now: 0.001 if threads == 1 else 0.1)
+    machine.used(2.0)
+    used = machine.used(20.0)
+    assert used.count(2) <= 20  # a trial of a hundred times the time is not made often
+    assert machine.step() == 1
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_it_follows_the_machine(first: int) -> None:
+    def seconds(threads: int, now: float) -> float:
+        better = first if now < 5.0 else 3 - first
+        return 0.002 if threads == better else 0.02
+
+    machine = Machine(seconds)
+    machine.used(4.9)
+    assert machine.step() == first
+    machine.used(0.1 + 2 * LONGEST)
+    later = machine.used(2.0)
+    assert later.count(3 - first) > 0.9 * len(later)
+
+
+def test_batches_of_another_size_teach_nothing() -> None:
+    machine = Machine(lambda threads, now: 0.010 / threads)
+    machine.used(1.0)
+    for _ in range(50):
+        machine.step()
+        assert machine.pace.begin(7) is None
+
+
+def test_the_threads_are_given_back() -> None:
+    machine = Machine(lambda threads, now: 0.001 * threads)
+    with machine.pace.restored():
+        machine.used(1.0)
+        assert machine.library.threads == 1
+    assert machine.library.threads == 2
+
+
+def test_one_thread_leaves_no_choice() -> None:
+    machine = Machine(lambda threads, now: 0.01, threads=1)
+    assert machine.pace.begin(64) is None
