@@ -13,8 +13,8 @@ from polydnn.executors.on_cupy.device import CudaDevice
 from polydnn.executors.on_cupy.kernels import GATHERED
 from polydnn.executors.on_cupy.precision import TF32_TOLERANCE, tf32_wanted
 from polydnn.executors.on_cupy.program import BatchKind, Program
+from polydnn.executors.on_cupy.stages import is_plain_dense
 from polydnn.executors.on_cupy.store import Store
-from polydnn.layers import Dense
 from polydnn.types import Array, Parameters
 
 __all__ = ["CupyExecutor", "cupy_executor"]
@@ -47,7 +47,8 @@ class CupyExecutor(Executor):
             raise NotImplementedError(msg)
         self._programs: dict[BatchKind, Program] = {}
         self._counted: dict[int, Array] = {}
-        self._into_weights = _plain_descent(plan)
+        self.writes_into_weights = _plain_descent(plan)
+        """Whether the products of plain gradient descent change the weights themselves."""
         with device.ordered():
             self._store = Store(plan, device)
 
@@ -133,11 +134,11 @@ class CupyExecutor(Executor):
     def _made(self, kind: BatchKind) -> Program:
         """A program; plain descent goes by way of the gradient where cublasLt cannot write into the weights."""
         parts = (self.plan, self._device, self._store, kind)
-        if self._into_weights:
+        if self.writes_into_weights:
             try:
                 return Program(*parts, tf32=self._tf32, into_weights=True)
             except CublasLtError:
-                self._into_weights = False
+                self.writes_into_weights = False
                 self._programs.clear()  # all batch sizes alike
         return Program(*parts, tf32=self._tf32, into_weights=False)
 
@@ -148,9 +149,5 @@ def _plain_descent(plan: StepPlan) -> bool:
     plain = optimizer.update.__module__ == "polydnn.optimizers.sgd" and not optimizer.options.get("momentum")
     changed = penalties.l1 or penalties.l2 or penalties.clip_value is not None or penalties.clip_norm is not None
     decayed = optimizer.weight_decay if penalties.weight_decay is None else penalties.weight_decay
-    dense = {
-        names["weight"]
-        for layer, names in zip(plan.layers, plan.names, strict=True)
-        if type(layer) is Dense and "weight" in names
-    }
+    dense = {names["weight"] for layer, names in zip(plan.layers, plan.names, strict=True) if is_plain_dense(layer)}
     return plain and not changed and not decayed and dense == set(plan.weight_names)

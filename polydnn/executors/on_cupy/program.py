@@ -22,7 +22,7 @@ from polydnn.executors.on_cupy.kernels import (
 )
 from polydnn.executors.on_cupy.launching import NULL, Kernels, one_axis, two_axes
 from polydnn.executors.on_cupy.loss_kernels import loss_kernel, loss_kernels
-from polydnn.executors.on_cupy.stages import DenseStage, PureStage, Scalars, Setting, Stage
+from polydnn.executors.on_cupy.stages import DenseStage, PureStage, Scalars, Setting, Stage, is_plain_dense
 from polydnn.executors.on_cupy.store import Store
 from polydnn.layers import Dense
 from polydnn.optimizers.clipping import clip_by_global_norm, clip_by_value
@@ -103,7 +103,7 @@ class Program:
             parameters = {short: store.arrays[full] for short, full in names.items()}
             gradients = {short: store.gradients[full] for short, full in names.items() if full in trained}
             stage: Stage
-            if type(layer) is Dense:
+            if isinstance(layer, Dense) and is_plain_dense(layer):
                 stage = DenseStage(layer, (parameters, gradients), self._set, need_dx=index > self._first)
             else:
                 stage = PureStage(layer, (parameters, gradients), self._set)

@@ -16,13 +16,19 @@ from polydnn.executors.on_cupy.products import forward_terms, input_gradient_ter
 from polydnn.layers import Dense, Layer
 from polydnn.types import Array, Gradients
 
-__all__ = ["DenseStage", "PureStage", "Scalars", "Setting", "Stage"]
+__all__ = ["DenseStage", "PureStage", "Scalars", "Setting", "Stage", "is_plain_dense"]
 
 ROWS_PER_BLOCK = 256
 """Rows whose column sums one block takes; above that the blocks' sums are summed once more."""
 
 REPEATS = 20
 """Runs of a product between two looks at the clock."""
+
+
+def is_plain_dense(layer: Layer) -> bool:
+    """Whether a layer computes what the dense layer does; a subclass may compute something else."""
+    kind = type(layer)
+    return issubclass(kind, Dense) and kind.forward is Dense.forward and kind.pre_activation is Dense.pre_activation
 
 
 @dataclass(frozen=True)
