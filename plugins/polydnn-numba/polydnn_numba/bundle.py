@@ -1,0 +1,229 @@
+"""A whole bundle of training steps in one compiled call: gather the rows, forward, cost, backward, update."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+from polydnn_numba.activations import activate, pull_back
+from polydnn_numba.dense import COMPILED, accumulate_gradient, backward, forward
+from polydnn_numba.lanes import BYTES, load, store
+from polydnn_numba.losses import LABELS, cost
+from polydnn_numba.updates import all_finite, clip, decay, penalize, update
+
+__all__ = ["COLUMNS", "DENSE", "DROPOUT", "FIXED", "NUMBERS", "OUT_OF_RANGE", "steps"]
+
+COLUMNS = ("kind", "m", "n", "rows", "w", "activation", "x", "z", "y", "mask")
+"""What the table of layers says of each: ``x``, ``z`` and ``y`` are where input, pre-activation and output stand in
+the workspace; ``rows`` are those of the weights, the biases among them; a dropout has its mask from ``mask`` on."""
+KIND, M, N, ROWS, W, ACTIVATION, X, Z, Y, MASK = range(len(COLUMNS))
+DENSE, DROPOUT = 0, 1
+
+FIXED = ("targets", "shares", "d", "other d", "spread", "block", "normalized", "loss", "optimizer", "parameters")
+"""What else is fixed for a plan, in whole numbers: places in the workspace, the most examples worked on at once, ..."""
+TARGETS, SHARES, D, OTHER_D, SPREAD, BLOCK, NORMALIZED, LOSS, OPTIMIZER, PARAMETERS = range(len(FIXED))
+
+NUMBERS = ("l1", "l2", "weight_decay", "clip_value", "clip_norm")
+L1, L2, DECAY, CLIP_VALUE, CLIP_NORM = range(len(NUMBERS))
+
+OUT_OF_RANGE = 0
+
+
+@njit(**COMPILED)
+def _gather(x, order, normalized, shift, scale, work, to, s, count):
+    """Lay the rows that ``order`` names out feature by feature, the last again up to s; False where there is none."""
+    m = x.shape[1]
+    for i in range(s):
+        row = order[min(i, count - 1)]
+        if row < 0 or row >= len(x):
+            return False
+        if normalized:
+            for k in range(m):
+                work[to + k * s + i] = (x[row, k] - shift[k]) / scale[k]
+        else:
+            for k in range(m):
+                work[to + k * s + i] = x[row, k]
+    return True
+
+
+@njit(**COMPILED)
+def _gather_targets(y, labels, of_labels, order, work, to, n, s, count):
+    """The targets likewise; labels become rows of 0 and 1."""
+    one = work.dtype.type(1.0)
+    for i in range(s):
+        row = order[min(i, count - 1)]
+        if of_labels:
+            label = labels[row]
+            for j in range(n):
+                work[to + j * s + i] = one if j == label else one * 0.0
+        else:
+            for j in range(n):
+                work[to + j * s + i] = y[row, j]
+
+
+@njit(**COMPILED)
+def _share_out(weights, order, start, count, batch, factor, work, to):
+    """The weight of each example of a block in the batch's mean."""
+    one = work.dtype.type(1.0)
+    for i in range(count):
+        if len(weights) > 0:
+            work[to + i] = weights[order[start + i]] * factor
+        else:
+            work[to + i] = one / batch
+    for i in range(count, count + BYTES // work.itemsize):
+        work[to + i] = one * 0.0
+
+
+@njit(**COMPILED)
+def _total_weight(weights, order, batch):
+    """1 over the sum of the weights; 1 where that is 0, since a batch without weight moves nothing."""
+    mass = 0.0
+    for i in range(batch):
+        mass += weights[order[i]]
+    return 1.0 / mass if mass > 0.0 else 1.0
+
+
+@njit(**COMPILED)
+def _ones(work, at, s):
+    for i in range(0, s, BYTES // work.itemsize):
+        store(work, at + i, 1.0)
+
+
+@njit(**COMPILED)
+def _silence(noise, work, x, y, mask, n, s, count):
+    """Y = X * M, with the rows of M laid out feature by feature beside it."""
+    for i in range(s):
+        at = min(i, count - 1) * n
+        for j in range(n):
+            work[mask + j * s + i] = noise[at + j]
+    _product(work, x, mask, y, n * s)
+
+
+@njit(**COMPILED)
+def _product(work, a, b, to, size):
+    for i in range(0, size, BYTES // work.itemsize):
+        store(work, to + i, load(work, a + i) * load(work, b + i))
+
+
+@njit(**COMPILED)
+def _predict(table, alphas, fixed, p, work, noise, batch, start, s, wide, count):
+    """Forward through all layers. Of a single example the outputs are spread to vectors ``wide`` apart."""
+    last = len(table) - 1
+    drawn = 0
+    for index in range(len(table)):
+        layer = table[index]
+        n, x, z, y = layer[N], layer[X], layer[Z], layer[Y]
+        if layer[KIND] == DROPOUT:
+            _silence(noise[drawn + start * n : drawn + batch * n], work, x, y, layer[MASK], n, s, count)
+            drawn += batch * n
+        else:
+            to = z if s == wide or index < last else fixed[SPREAD]
+            forward(p, layer[W], work, x, to, layer[ROWS], n, s)
+            if to != z:
+                for j in range(n):
+                    work[z + j * wide] = work[to + j]
+            activate(layer[ACTIVATION], alphas[index], work, z, y, n, s if index < last else wide)
+        if index < last:
+            _ones(work, y + n * s, s)
+
+
+@njit(**COMPILED)
+def _differentiate(table, alphas, fixed, p, g, work, s, wide):
+    """Back through all layers, from the gradient at the output; adds to ``g``."""
+    d, other = fixed[D], fixed[OTHER_D]
+    for back in range(len(table)):
+        index = len(table) - 1 - back
+        layer = table[index]
+        n = layer[N]
+        if layer[KIND] == DROPOUT:
+            _product(work, d, layer[MASK], d, n * s)
+            continue
+        pull_back(layer[ACTIVATION], alphas[index], work, layer[Z], layer[Y], d, n, wide if back == 0 else s)
+        if back == 0 and s < wide:
+            for j in range(n):
+                work[d + j] = work[d + j * wide]
+        accumulate_gradient(g, layer[W], work, layer[X], d, layer[ROWS], n, s)
+        if layer[W] == 0:
+            return
+        backward(p, layer[W], work, d, other, layer[M], n, s)
+        d, other = other, d
+
+
+def _compiled() -> Callable[..., Any]:
+    """The bundle, compiled when it is first called.
+
+    numba keeps compiled code on disk and notices a change of the file that holds the function, but not of the files of
+    what it calls. It does look at the values that a function closes over: hence the sources' fingerprint.
+    """
+    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    fingerprint = int.from_bytes(hashlib.blake2b(sources, digest_size=7).digest())
+
+    @njit(cache=True, **COMPILED)
+    def steps(
+        x, y, labels, weights, order, batch, rates, first_step,
+        table, alphas, fixed, numbers, options, shift, scale,
+        p, g, slots, weight_mask, work, noise, losses,
+    ):  # fmt: skip
+        """Run len(rates) steps; how many were run, OUT_OF_RANGE where ``order`` names no row.
+
+        After a step whose loss or parameters are not finite it stops, and gives the number of steps below zero.
+
+        ``x`` (rows, features), ``y`` (rows, outputs) or ``labels`` (rows,), ``weights`` (rows,) or empty, ``order``
+        (steps * batch,); ``p``, ``g`` and the rows of ``slots`` are flat and as long as whole vectors; ``noise`` holds
+        for every step the masks of its dropouts, one after the other.
+        """
+        lanes = BYTES // work.itemsize
+        one = work.dtype.type(1.0)
+        noise_of_step = len(noise) // len(rates)
+        row_wise = fixed[BLOCK] < 0
+        block = abs(fixed[BLOCK])
+        last = table[len(table) - 1]
+        if len(rates) == 0:
+            return fingerprint * 0
+        for count_of_steps in range(len(rates)):
+            rate = rates[count_of_steps]
+            rows = order[count_of_steps * batch : (count_of_steps + 1) * batch]
+            drawn = noise[count_of_steps * noise_of_step : (count_of_steps + 1) * noise_of_step]
+            for i in range(0, len(g), lanes):
+                store(g, i, 0.0)
+            loss = one * 0.0
+            factor = one
+            for start in range(0, batch, block):
+                count = min(block, batch - start)
+                s = (count + lanes - 1) // lanes * lanes
+                wide = s
+                if batch == 1 and not row_wise:
+                    s = 1
+                here = rows[start : start + count]
+                if not _gather(x, here, fixed[NORMALIZED], shift, scale, work, table[0][X], s, count):
+                    return OUT_OF_RANGE
+                if start == 0 and len(weights) > 0:
+                    for i in range(batch):
+                        if rows[i] < 0 or rows[i] >= len(x):
+                            return OUT_OF_RANGE
+                    factor = one * _total_weight(weights, rows, batch)
+                _ones(work, table[0][X] + table[0][M] * s, s)
+                _gather_targets(y, labels, fixed[LOSS] == LABELS, here, work, fixed[TARGETS], last[N], wide, count)
+                _share_out(weights, rows, start, count, batch, factor, work, fixed[SHARES])
+                _predict(table, alphas, fixed, p, work, drawn, batch, start, s, wide, count)
+                loss += cost(fixed[LOSS], work, last[Y], fixed[TARGETS], fixed[SHARES], fixed[D], last[N], wide, count)
+                _differentiate(table, alphas, fixed, p, g, work, s, wide)
+            if numbers[L1] > 0.0 or numbers[L2] > 0.0:
+                loss += penalize(p, g, weight_mask, numbers[L1], numbers[L2])
+            clip(g, numbers[CLIP_VALUE], numbers[CLIP_NORM])
+            if numbers[DECAY] > 0.0:
+                decay(p, weight_mask, 1.0 - rate * numbers[DECAY])
+            update(fixed[OPTIMIZER], options, p, g, slots, rate, first_step + count_of_steps)
+            for i in range(fixed[PARAMETERS], len(p)):
+                p[i] = one * 0.0
+            losses[count_of_steps] = loss
+            if not (loss * 0.0 == 0.0 and all_finite(p)):
+                return -count_of_steps - 1
+        return len(rates)
+
+    return steps  # type: ignore[no-any-return]
+
+
+steps = _compiled()

@@ -1,0 +1,166 @@
+"""Where everything stands: the layers of a plan as a table of whole numbers, for code that knows no Python objects."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polydnn import StepPlan
+from polydnn_numba import activations, bundle, losses
+from polydnn_numba.lanes import BYTES
+from polydnn_numba.recognition import Rule, activation_kind, is_dense, is_dropout, is_normalization, loss_kind
+
+__all__ = ["LARGEST", "Layout", "Place", "layout_of"]
+
+LARGEST = 65536
+"""The most parameters of a network that is tiny: above, BLAS multiplies faster than the loops here."""
+CACHED = 24576
+"""Bytes that the activations of a block of examples may take, so that they stay in the first-level cache."""
+FEWEST, MOST = 2, 32
+"""Vectors of examples in a block."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a parameter stands in the flat buffers, and its shape."""
+
+    name: str
+    start: int
+    shape: tuple[int, ...]
+
+    @property
+    def span(self) -> slice:
+        return slice(self.start, self.start + int(np.prod(self.shape)))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The arguments of ``bundle.steps`` that never change, and what is needed to make the others."""
+
+    table: np.ndarray[Any, Any]
+    alphas: np.ndarray[Any, Any]
+    fixed: np.ndarray[Any, Any]
+    numbers: np.ndarray[Any, Any]
+    places: tuple[Place, ...]
+    size: int
+    """How long the flat buffers are: whole vectors, and one more that a vector along a row may reach into."""
+    work_size: int
+    dropped: tuple[tuple[int, int], ...]
+    """The dropouts: number and width of each."""
+    normalization: tuple[str, str] | None
+    """The names of shift and scale."""
+
+    def with_labels(self) -> np.ndarray[Any, Any] | None:
+        """``fixed`` for targets that are labels; None for a loss that takes none."""
+        place = bundle.FIXED.index("loss")
+        if losses.KINDS[self.fixed[place]] != "categorical_cross_entropy":
+            return None
+        fixed = self.fixed.copy()
+        fixed[place] = losses.KINDS.index("categorical_cross_entropy of labels")
+        return fixed
+
+
+def layout_of(plan: StepPlan, rule: Rule) -> Layout:
+    """The layout of a plan; raises NotImplementedError, with the reason, for one that is not served."""
+    loss = loss_kind(plan)
+    dtype = np.dtype(plan.network.dtype)
+    lanes = BYTES // dtype.itemsize
+    layers = list(enumerate(plan.layers))
+    normalization = None
+    if is_normalization(plan.layers[0]):
+        normalization = (plan.names[0]["shift"], plan.names[0]["scale"])
+        layers = layers[1:]
+    kinds = [_kind(layer) for _, layer in layers]
+    if not kinds or kinds[-1] != bundle.DENSE:
+        msg = "the last layer is not a dense one"
+        raise NotImplementedError(msg)
+    widths = plan.network.widths
+    block = _block(max(widths), sum(widths), lanes, dtype.itemsize)
+    space = _Space(lanes)
+    rows, alphas, places = [], [], []
+    size = 0
+    x = space.take(widths[layers[0][0]] + 1, block)
+    for (index, layer), kind in zip(layers, kinds, strict=True):
+        m, n = widths[index], widths[index + 1]
+        z = mask = y = space.take(n + 1, block)
+        code, alpha, inputs = 0, 1.0, 0
+        if kind == bundle.DENSE:
+            code, alpha = activation_kind(layer.activation)  # type: ignore[attr-defined]
+            inputs = m + int(layer.use_bias)  # type: ignore[attr-defined]
+            places.append(Place(plan.names[index]["weight"], size, (m, n)))
+            if inputs > m:
+                places.append(Place(plan.names[index]["bias"], size + m * n, (n,)))
+        if kind == bundle.DROPOUT or code in activations.OF_Z:
+            y = space.take(n + 1, block)
+        rows.append((kind, m, n, inputs, size, code, x, z, y, mask))
+        alphas.append(alpha)
+        size += inputs * n
+        x = y
+    if size > LARGEST:
+        msg = f"the network has {size} parameters, more than {LARGEST}"
+        raise NotImplementedError(msg)
+    row_wise = any(row[5] in activations.ROW_WISE for row in rows[:-1])
+    outputs = widths[-1]
+    fixed = {
+        "targets": space.take(outputs, block),
+        "shares": space.take(2, block),
+        "d": space.take(max(widths) + 1, block),
+        "other d": space.take(max(widths) + 1, block),
+        "spread": space.take(outputs, lanes),
+        "block": -block if row_wise else block,
+        "normalized": int(normalization is not None),
+        "loss": loss,
+        "optimizer": rule.kind,
+        "parameters": size,
+    }
+    return Layout(
+        np.asarray(rows, np.int64),
+        np.asarray(alphas, np.float64),
+        np.asarray([fixed[name] for name in bundle.FIXED], np.int64),
+        _numbers(plan),
+        tuple(places),
+        (size // lanes + 2) * lanes,
+        space.taken,
+        tuple((index, widths[index]) for (index, _), kind in zip(layers, kinds, strict=True) if kind == bundle.DROPOUT),
+        normalization,
+    )
+
+
+class _Space:
+    """Hands out regions of the workspace, each a whole number of vectors and followed by one more."""
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes, self.taken = lanes, 0
+
+    def take(self, rows: int, columns: int) -> int:
+        start = self.taken
+        self.taken += (rows * columns // self.lanes + 2) * self.lanes
+        return start
+
+
+def _block(widest: int, features: int, lanes: int, itemsize: int) -> int:
+    """How many examples are worked on at once."""
+    fitting = CACHED // (2 * (features + widest) * itemsize * lanes)
+    return lanes * min(max(fitting, FEWEST), MOST)
+
+
+def _kind(layer: Any) -> int:
+    if is_dense(layer):
+        return bundle.DENSE
+    if is_dropout(layer) and layer.random:
+        return bundle.DROPOUT
+    msg = f"a layer {layer!r} in this place is not served"
+    raise NotImplementedError(msg)
+
+
+def _numbers(plan: StepPlan) -> np.ndarray[Any, Any]:
+    penalties = plan.penalties
+    decay = plan.optimizer.weight_decay if penalties.weight_decay is None else penalties.weight_decay
+    values = {
+        "l1": penalties.l1,
+        "l2": penalties.l2,
+        "weight_decay": decay,
+        "clip_value": np.inf if penalties.clip_value is None else penalties.clip_value,
+        "clip_norm": np.inf if penalties.clip_norm is None else penalties.clip_norm,
+    }
+    return np.asarray([values[name] for name in bundle.NUMBERS], np.float64)

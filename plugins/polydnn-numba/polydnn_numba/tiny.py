@@ -1,0 +1,151 @@
+"""The executor for tiny networks: it keeps flat buffers and runs whole bundles of steps in compiled code."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polydnn import StepPlan
+from polydnn.errors import ShapeError
+from polydnn.execution import Data, Executor, Key
+from polydnn_numba.bundle import OUT_OF_RANGE, steps
+from polydnn_numba.lanes import BYTES
+from polydnn_numba.layout import layout_of
+from polydnn_numba.recognition import optimizer_rule
+
+__all__ = ["TinyExecutor"]
+
+MOST_NOISE = 1 << 20
+"""Numbers of dropout masks drawn at once."""
+NO_LABELS = np.zeros(0, np.int64)
+
+
+class TinyExecutor(Executor):
+    """Runs the steps of a plan of dense layers with polydnn's own functions; raises NotImplementedError for others."""
+
+    def __init__(self, plan: StepPlan) -> None:
+        super().__init__(plan)
+        if plan.backend.library != "numpy":
+            msg = f"it computes on NumPy arrays, not on those of {plan.backend.library}"
+            raise NotImplementedError(msg)
+        self._rule = optimizer_rule(plan.optimizer)
+        self._layout = layout_of(plan, self._rule)
+        self._dtype = np.dtype(plan.network.dtype)
+        size = self._layout.size
+        self._parameters, self._gradients = self._zeros(size), self._zeros(size)
+        self._slots = self._zeros(max(len(self._rule.slots), 1) * size).reshape(-1, size)
+        self._weight_mask = self._zeros(size)
+        for place in self._layout.places:
+            self._weight_mask[place.span] = place.name in plan.weight_names
+        self._work = self._zeros(self._layout.work_size)
+        self._options = np.asarray(self._rule.options, np.float64)
+        self._nothing = np.zeros(0, self._dtype)
+        self._fixed_for_labels = self._layout.with_labels()
+        self._finite = True
+
+    def _zeros(self, size: int) -> np.ndarray[Any, Any]:
+        """Zeros that begin where a vector may begin."""
+        raw = np.zeros(size * self._dtype.itemsize + BYTES, np.uint8)
+        start = -raw.ctypes.data % BYTES
+        return raw[start : start + size * self._dtype.itemsize].view(self._dtype)
+
+    # ---- arrays in and out -------------------------------------------------------------------------------------------
+
+    def load(self, parameters: Any, optimizer_state: Any) -> None:
+        trained = {place.name for place in self._layout.places}
+        self._others = {name: array for name, array in parameters.items() if name not in trained}
+        for place in self._layout.places:
+            self._parameters[place.span] = parameters[place.name].reshape(-1)
+            for row, slot in zip(self._slots, self._rule.slots, strict=False):
+                row[place.span] = optimizer_state[place.name][slot].reshape(-1)
+        if self._layout.normalization is None:
+            self._shift = self._scale = self._nothing
+        else:
+            self._shift, self._scale = (np.array(parameters[name]) for name in self._layout.normalization)
+
+    def read(self) -> tuple[Any, Any]:
+        flat, slots = self._parameters.copy(), self._slots.copy()
+        spans = [(place.name, place.span, place.shape) for place in self._layout.places]
+        parameters = {**self._others, **{name: flat[span].reshape(shape) for name, span, shape in spans}}
+        named = list(zip(self._rule.slots, slots, strict=False))
+        return parameters, {
+            name: {slot: row[span].reshape(shape) for slot, row in named} for name, span, shape in spans
+        }
+
+    # ---- steps -------------------------------------------------------------------------------------------------------
+
+    def step(self, x: Any, y: Any, learning_rate: float, key: Key, weights: Any = None) -> Any:
+        data = Data(x, y, weights)
+        return self.steps(data, np.arange(len(x)), len(x), [float(learning_rate)], key)[0]
+
+    def steps(self, data: Data, order: Any, batch_size: int, rates: Sequence[float], key: Key) -> Any:
+        data, order = self._prepared(data, order)
+        losses = np.empty(len(rates), self._dtype)
+        drawn = batch_size * sum(width for _, width in self._layout.dropped)
+        at_once = max(MOST_NOISE // drawn, 1) if drawn else len(rates)
+        done, self._finite = 0, True
+        while done < len(rates) and self._finite:
+            end = min(done + at_once, len(rates))
+            part = order[done * batch_size : end * batch_size]
+            done += self._run(data, part, batch_size, rates[done:end], Key(key.seed, key.step + done), losses[done:end])
+        return losses[:done]
+
+    def stopped(self, loss: Any) -> bool:
+        return not self._finite
+
+    def _run(
+        self, data: Data, order: Any, batch_size: int, rates: Sequence[float], key: Key, losses: np.ndarray[Any, Any]
+    ) -> int:
+        """Run a part of a bundle; the number of steps taken."""
+        layout = self._layout
+        of_labels = data.y.ndim == 1
+        taken: int = steps(
+            data.x, data.x if of_labels else data.y, data.y if of_labels else NO_LABELS,
+            self._nothing if data.weights is None else data.weights, order, batch_size,
+            np.asarray(rates, np.float64), key.step,
+            layout.table, layout.alphas, self._fixed_for_labels if of_labels else layout.fixed, layout.numbers,
+            self._options, self._shift, self._scale,
+            self._parameters, self._gradients, self._slots, self._weight_mask, self._work,
+            self._noise(batch_size, len(rates), key), losses,
+        )  # fmt: skip
+        if taken == OUT_OF_RANGE:
+            msg = f"order must hold row numbers from 0 to {len(data.x) - 1}, found others."
+            raise IndexError(msg)
+        self._finite = taken > 0
+        return abs(taken)
+
+    def _noise(self, batch_size: int, count: int, key: Key) -> np.ndarray[Any, Any]:
+        """The masks of all dropouts, step by step, as the reference draws them."""
+        if not self._layout.dropped:
+            return self._nothing
+        steps_noise = (self.plan.noise(Key(key.seed, key.step + each), batch_size) for each in range(count))
+        return np.concatenate([noise[index].reshape(-1) for noise in steps_noise for index, _ in self._layout.dropped])
+
+    # ---- what is trained on ------------------------------------------------------------------------------------------
+
+    def _prepared(self, data: Data, order: Any) -> tuple[Data, Any]:
+        """The rows as compiled code takes them: where they are of another kind, those that are needed, converted."""
+        self._check(data)
+        kinds = Data(self._dtype, self._dtype if data.y.ndim == 2 else np.dtype(np.int64), self._dtype)
+        pairs = list(zip(data, kinds, strict=True))
+        order = np.ascontiguousarray(order, np.int64)
+        if all(each is None or (each.dtype == kind and each.flags.carray) for each, kind in pairs):
+            return data, order
+        rows = [None if each is None else np.take(each, order, axis=0).astype(kind, "C") for each, kind in pairs]
+        return Data(*rows), np.arange(len(order))
+
+    def _check(self, data: Data) -> None:
+        """Raise as the reference step would for shapes that do not fit; compiled code looks at none."""
+        n, features, outputs = len(data.x), self.plan.network.in_features, self.plan.network.outputs
+        if data.x.shape != (n, features):
+            msg = f"x must have {features} columns, as the network does, found shape {data.x.shape}."
+            raise ShapeError(msg)
+        if len(data.y) != n or (data.weights is not None and data.weights.shape != (n,)):
+            msg = f"y and weights must have one row for each of the {n} rows of x, found another number."
+            raise ShapeError(msg)
+        labels = data.y.ndim == 1 and data.y.dtype.kind in "iu" and self._fixed_for_labels is not None
+        if data.y.shape != (n, outputs) and not labels:
+            cost = self.plan.form or self.plan.loss
+            cost.value(np.zeros((n, outputs), self._dtype), data.y, xp=np)
+            msg = f"y must have shape ({n}, {outputs}), found {data.y.shape}."
+            raise ShapeError(msg)

@@ -1,0 +1,155 @@
+"""polydnn's optimizers, penalties and clipping in one pass over flat buffers of parameters, gradients and state."""
+
+import math
+
+from numba import njit
+
+from polydnn_numba.dense import COMPILED
+from polydnn_numba.lanes import BYTES, load, peak, select_eq, select_le, select_lt, sqrt, store, total
+
+__all__ = ["KINDS", "all_finite", "clip", "decay", "penalize", "update"]
+
+KINDS = ("sgd", "momentum", "adam", "rmsprop", "adagrad")
+"""The optimizers by the number that compiled code knows them under."""
+SGD, MOMENTUM, ADAM, RMSPROP, ADAGRAD = range(5)
+
+
+@njit(**COMPILED)
+def penalize(p, g, weights, l1, l2):
+    """Add the penalties' gradient to ``g``; what they add to the cost. ``weights`` is 1 for weights, 0 for biases."""
+    sizes = load(p, 0) * 0.0
+    squares = sizes
+    for i in range(0, len(p), BYTES // p.itemsize):
+        w = load(p, i) * load(weights, i)
+        sign = select_lt(0.0, w, 1.0, select_lt(w, 0.0, -1.0, w))
+        store(g, i, load(g, i) + w * l2 + sign * l1)
+        sizes = sizes + w * sign
+        squares = squares + w * w
+    return l1 * total(sizes) + 0.5 * l2 * total(squares)
+
+
+@njit(**COMPILED)
+def clip(g, limit, norm):
+    """Bring every element into [-limit, limit], then all together within ``norm``; inf leaves them as they are."""
+    lanes = BYTES // g.itemsize
+    if limit < math.inf:
+        for i in range(0, len(g), lanes):
+            v = load(g, i)
+            v = select_le(v, -limit, -limit, v)
+            store(g, i, select_le(limit, v, limit, v))
+    if norm == math.inf:
+        return
+    top = load(g, 0)
+    for i in range(0, len(g), lanes):
+        v = load(g, i)
+        size = select_lt(v, 0.0, 0.0 - v, v)
+        top = select_lt(top, size, size, top)
+    one = g.dtype.type(1.0)
+    largest = peak(top)
+    scale = largest if largest > norm else one * norm
+    squares = load(g, 0) * 0.0
+    for i in range(0, len(g), lanes):
+        v = load(g, i) / scale
+        squares = squares + v * v
+    length, enough = math.sqrt(total(squares)), one * norm / scale
+    factor = one * norm / (enough if length <= enough else length)  # NaN where there is a NaN
+    for i in range(0, len(g), lanes):
+        store(g, i, load(g, i) / scale * factor)
+
+
+@njit(**COMPILED)
+def decay(p, weights, factor):
+    for i in range(0, len(p), BYTES // p.itemsize):
+        store(p, i, load(p, i) * select_eq(load(weights, i), 1.0, factor, 1.0))
+
+
+@njit(**COMPILED)
+def all_finite(p):
+    found = load(p, 0) * 0.0
+    for i in range(0, len(p), BYTES // p.itemsize):
+        found = found + load(p, i) * 0.0  # NaN for NaN and for infinity
+    return total(found) == 0.0
+
+
+@njit(**COMPILED)
+def update(kind, numbers, p, g, slots, rate, step):
+    """One step of an optimizer whose options are in ``numbers``; the rows of ``slots`` are its state."""
+    if kind == SGD:
+        for i in range(0, len(p), BYTES // p.itemsize):
+            store(p, i, load(p, i) - load(g, i) * rate)
+    elif kind == MOMENTUM:
+        _momentum(numbers, p, g, slots[0], rate)
+    elif kind == ADAM:
+        _adam(numbers, p, g, slots, rate, step)
+    elif kind == RMSPROP:
+        _rmsprop(numbers, p, g, slots, rate)
+    else:
+        _adagrad(numbers, p, g, slots[0], rate)
+
+
+@njit(**COMPILED)
+def _momentum(numbers, p, g, velocity, rate):
+    momentum, nesterov = numbers[0], numbers[1] != 0.0
+    for i in range(0, len(p), BYTES // p.itemsize):
+        v = load(velocity, i) * momentum + load(g, i)
+        store(velocity, i, v)
+        move = load(g, i) + v * momentum if nesterov else v
+        store(p, i, load(p, i) - move * rate)
+
+
+@njit(**COMPILED)
+def _adam(numbers, p, g, slots, rate, step):
+    beta1, beta2, eps = numbers[0], numbers[1], numbers[2]
+    amsgrad, inside, hat = numbers[3] != 0.0, numbers[4] != 0.0, numbers[5] != 0.0
+    weight = (1.0 - beta2 ** float(step)) / (1.0 - beta2)
+    scale = rate * (1.0 - beta1) / (1.0 - beta1 ** float(step)) * math.sqrt(weight)
+    if hat:
+        weight = 1.0 / (1.0 - beta2)
+    under, after = (eps * weight, 0.0) if inside else (0.0, eps * math.sqrt(weight))
+    means, squares, largest = slots[0], slots[1], slots[len(slots) - 1]
+    for i in range(0, len(p), BYTES // p.itemsize):
+        v = load(g, i)
+        first = load(means, i) * beta1 + v
+        second = load(squares, i) * beta2 + v * v
+        store(means, i, first)
+        store(squares, i, second)
+        if amsgrad:
+            top = load(largest, i)
+            second = select_le(second, top, top, second)
+            store(largest, i, second)
+        store(p, i, load(p, i) - first / (sqrt(second + under) + after) * scale)
+
+
+@njit(**COMPILED)
+def _rmsprop(numbers, p, g, slots, rate):
+    keeps, momentum, eps = numbers[0], numbers[1], numbers[2]
+    centered, inside = numbers[3] != 0.0, numbers[4] != 0.0
+    fresh = 1.0 - keeps
+    scale = 1.0 / math.sqrt(fresh)
+    under, after = (eps / fresh, 0.0) if inside else (0.0, eps * scale)
+    squares, means, velocity = slots[0], slots[min(1, len(slots) - 1)], slots[len(slots) - 1]
+    for i in range(0, len(p), BYTES // p.itemsize):
+        v = load(g, i)
+        spread = load(squares, i) * keeps + v * v
+        store(squares, i, spread)
+        if centered:
+            mean = load(means, i) * keeps + v
+            store(means, i, mean)
+            spread = spread - mean * mean * fresh
+            spread = select_le(spread, 0.0, 0.0, spread)
+        move = v / (sqrt(spread + under) + after)
+        if momentum > 0.0:
+            move = load(velocity, i) * momentum + move
+            store(velocity, i, move)
+        store(p, i, load(p, i) - move * (rate * scale))
+
+
+@njit(**COMPILED)
+def _adagrad(numbers, p, g, squares, rate):
+    eps, inside = numbers[0], numbers[1] != 0.0
+    under, after = (eps, 0.0) if inside else (0.0, eps)
+    for i in range(0, len(p), BYTES // p.itemsize):
+        v = load(g, i)
+        sum_of_all = load(squares, i) + v * v
+        store(squares, i, sum_of_all)
+        store(p, i, load(p, i) - v * rate / (sqrt(sum_of_all + under) + after))

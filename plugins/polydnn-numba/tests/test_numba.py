@@ -1,0 +1,348 @@
+"""The compiled steps are the reference's, whatever is combined, and to the last bit their own however they are cut."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from polydnn_numba import numba_executor
+
+import polydnn
+from polydnn import Dense, Dropout, Network, Normalization, Trainer
+from polydnn.errors import DTypeError, ShapeError
+from polydnn.execution import Data, Executor, Key, PureExecutor, first_state, reference_step
+
+ROWS = 90
+TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
+BATCHES = [1, 2, 16, 33, 90]
+
+ACTIVATIONS: list[Any] = [
+    "identity", "relu", "sigmoid", "tanh", "elu", ("elu", {"alpha": 0.5}), "selu", "silu", "softplus", "gelu",
+    ("gelu", {"approximate": True}), "softmax", "log_softmax",
+]  # fmt: skip
+LOSSES = [
+    ("mean_squared_error", "identity"),
+    ("mean_squared_error", "softmax"),
+    ("sum_squared_error", "relu"),
+    ("mean_absolute_error", "sigmoid"),
+    ("hinge", "tanh"),
+    ("binary_cross_entropy", "sigmoid"),
+    ("categorical_cross_entropy", "softmax"),
+]
+OPTIMIZERS: list[Any] = [
+    "sgd",
+    ("sgd", {"momentum": 0.9}),
+    ("sgd", {"momentum": 0.9, "nesterov": True}),
+    "adam",
+    ("adam", {"amsgrad": True, "beta1": 0.0}),
+    ("adam", {"eps_inside_sqrt": True}),
+    ("adam", {"eps_hat": True}),
+    ("adam", {"eps_hat": True, "eps_inside_sqrt": True}),
+    ("adamw", {"weight_decay": 0.3}),
+    "rmsprop",
+    ("rmsprop", {"momentum": 0.5}),
+    ("rmsprop", {"centered": True, "eps_inside_sqrt": True}),
+    ("rmsprop", {"centered": True, "momentum": 0.5}),
+    "adagrad",
+    ("adagrad", {"initial_sum": 0.1, "eps_inside_sqrt": True}),
+]
+PENALTIES = [
+    {"l1": 0.1},
+    {"l2": 0.1},
+    {"weight_decay": 0.1},
+    {"clip_value": 0.02},
+    {"clip_norm": 0.05},
+    {"clip_norm": 100.0},
+    {"l1": 0.1, "l2": 0.2, "weight_decay": 0.1, "clip_value": 0.1, "clip_norm": 0.2},
+]
+
+
+def chain(
+    *layers: Any, loss: Any = "mean_squared_error", dtype: str = "float64", features: int = 5, **options: Any
+) -> Trainer:
+    network = Network(features, list(layers), dtype=dtype, seed=1)
+    return Trainer(network, loss=loss, **options)
+
+
+def rows(trainer: Trainer, *, labels: bool = False, weighted: bool = False) -> Data:
+    random = np.random.default_rng(3)
+    dtype, outputs = trainer.network.dtype, trainer.network.outputs
+    drawn = {
+        "real": random.normal(size=(ROWS, outputs)),
+        "probabilities": random.random((ROWS, outputs)),
+        "signs": np.sign(random.normal(size=(ROWS, outputs))),
+        "classes": random.dirichlet(np.ones(outputs), size=ROWS),
+    }
+    y = random.integers(0, outputs, size=ROWS) if labels else drawn[trainer.plan.loss.target_kind].astype(dtype)
+    x = random.normal(size=(ROWS, trainer.network.in_features)).astype(dtype)
+    return Data(x, y, random.random(ROWS).astype(dtype) if weighted else None)
+
+
+def ready(trainer: Trainer, executor: Executor | None = None) -> Executor:
+    executor = executor or numba_executor(trainer.plan)
+    executor.load(trainer.network.arrays, first_state(trainer.plan))
+    return executor
+
+
+def flat(executor: Executor) -> dict[str, np.ndarray]:
+    """Everything an executor has reached."""
+    parameters, state = executor.read()
+    slots = {f"{name} {slot}": array for name, held in state.items() for slot, array in held.items()}
+    return {**parameters, **slots}
+
+
+def assert_agrees(trainer: Trainer, data: Data, batch: int, count: int = 4) -> None:
+    order = np.random.default_rng(4).integers(0, ROWS, size=count * batch)
+    rates = [0.01 * (1.0 + each / 10.0) for each in range(count)]
+    expected = ready(trainer, PureExecutor(trainer.plan, reference_step(trainer.plan)))
+    found = ready(trainer)
+    losses = [each.steps(data, order, batch, rates, Key(5, 7)) for each in (expected, found)]
+    tolerance = TOLERANCE[trainer.network.dtype]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=tolerance)
+    assert losses[1].dtype == losses[0].dtype
+    wanted, got = flat(expected), flat(found)
+    assert set(got) == set(wanted)
+    for name, array in wanted.items():
+        assert got[name].dtype == array.dtype
+        np.testing.assert_allclose(got[name], array, rtol=0, atol=tolerance * np.abs(array).max(), err_msg=name)
+
+
+# ---- every part, against the reference -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+def test_activations(activation: Any, dtype: str) -> None:
+    trainer = chain(Dense(7, activation), Dense(6, activation), Dense(3), dtype=dtype)
+    for batch in BATCHES:
+        assert_agrees(trainer, rows(trainer), batch)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("loss", "output"), LOSSES)
+def test_losses(loss: str, output: str, weighted: bool, dtype: str) -> None:
+    trainer = chain(Dense(7, "tanh"), Dense(3, output), loss=loss, dtype=dtype)
+    for batch in BATCHES:
+        assert_agrees(trainer, rows(trainer, weighted=weighted), batch)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_labels(dtype: str) -> None:
+    trainer = chain(Dense(7, "tanh"), Dense(4, "softmax"), loss="categorical_cross_entropy", dtype=dtype)
+    for batch in BATCHES:
+        assert_agrees(trainer, rows(trainer, labels=True), batch)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+def test_optimizers(optimizer: Any, dtype: str) -> None:
+    trainer = chain(Dense(7, "tanh"), Dense(3), optimizer=optimizer, dtype=dtype)
+    for batch in BATCHES:
+        assert_agrees(trainer, rows(trainer), batch)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("penalties", PENALTIES, ids=str)
+def test_penalties(penalties: dict[str, float], optimizer: str) -> None:
+    trainer = chain(Dense(7, "tanh"), Dense(3), optimizer=optimizer, **penalties)
+    for batch in BATCHES:
+        assert_agrees(trainer, rows(trainer), batch)
+
+
+def test_all_together() -> None:
+    """Every activation with every loss and optimizer, at a full and a partial batch."""
+    for activation in ACTIVATIONS:
+        for loss, output in LOSSES:
+            for optimizer in OPTIMIZERS:
+                trainer = chain(Dense(4, activation), Dense(2, output), loss=loss, optimizer=optimizer, features=3)
+                for batch in (1, 17):
+                    assert_agrees(trainer, rows(trainer), batch, count=2)
+
+
+@pytest.mark.parametrize("widths", [(1, 1), (16, 1), (17, 2), (3, 20), (64, 10), (40, 33, 1)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_widths(widths: tuple[int, ...], dtype: str) -> None:
+    *hidden, last = widths
+    trainer = chain(*(Dense(each, "relu") for each in hidden), Dense(last), features=9, dtype=dtype)
+    for batch in BATCHES:
+        assert_agrees(trainer, rows(trainer), batch)
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_dropout_normalization_and_layers_without_bias(batch: int) -> None:
+    layers = (
+        Normalization(), Dropout(0.1), Dense(7, "relu"), Dropout(0.3), Dropout(0.2),
+        Dense(6, "silu", use_bias=False), Dropout(0.5), Dense(2, use_bias=False),
+    )  # fmt: skip
+    trainer = chain(*layers)
+    trainer.network.set_parameters({"layers.0.shift": np.arange(5.0), "layers.0.scale": np.arange(1.0, 6.0)})
+    assert_agrees(trainer, rows(trainer, weighted=batch == 16), batch)
+
+
+def test_extreme_scores_have_finite_losses() -> None:
+    for loss, output in [("binary_cross_entropy", "sigmoid"), ("categorical_cross_entropy", "softmax")]:
+        trainer = chain(Dense(3, output), loss=loss)
+        values = trainer.network.parameters
+        trainer.network.set_parameters({name: 1e4 * np.asarray(array) for name, array in values.items()})
+        assert_agrees(trainer, rows(trainer), 16)
+
+
+# ---- to the last bit -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", [1, 7, 40])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bundles_may_be_cut_anywhere(dtype: str, batch: int) -> None:
+    trainer = chain(Dense(7, "tanh"), Dropout(0.2), Dense(3), optimizer="adam", dtype=dtype, clip_norm=0.1)
+    data, count = rows(trainer), 6
+    order = np.random.default_rng(4).integers(0, ROWS, size=count * batch)
+    rates = [0.01 / (1 + each) for each in range(count)]
+    whole, parts, single = ready(trainer), ready(trainer), ready(trainer)
+    expected = whole.steps(data, order, batch, rates, Key(5, 7))
+    found = []
+    for start, end in ((0, 1), (1, 3), (3, 6)):
+        part = order[start * batch : end * batch]
+        found.extend(parts.steps(data, part, batch, rates[start:end], Key(5, 7 + start)))
+        parts.load(*parts.read())
+    taken = []
+    for each in range(count):
+        here = order[each * batch : (each + 1) * batch]
+        taken.append(single.step(data.x[here], data.y[here], rates[each], Key(5, 7 + each)))
+    assert expected.tolist() == [float(each) for each in found] == [float(each) for each in taken]
+    for name, array in flat(whole).items():
+        np.testing.assert_array_equal(flat(parts)[name], array)
+        np.testing.assert_array_equal(flat(single)[name], array)
+
+
+def test_masks_drawn_in_parts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = chain(Dense(7, "tanh"), Dropout(0.2), Dense(3))
+    data, order = rows(trainer), np.arange(80)
+    whole, parts = ready(trainer), ready(trainer)
+    expected = whole.steps(data, order, 16, [0.1] * 5, Key(5, 7))
+    monkeypatch.setattr("polydnn_numba.tiny.MOST_NOISE", 2 * 16 * 7)
+    assert parts.steps(data, order, 16, [0.1] * 5, Key(5, 7)).tolist() == expected.tolist()
+
+
+def test_a_fit_resumed_in_the_middle_of_an_epoch_ends_with_the_same_bits(tmp_path: Any) -> None:
+    class Save(polydnn.Callback):
+        def on_step_end(self, trainer: Trainer, loss: Any) -> None:
+            if trainer.progress.step == 5:
+                trainer.save_checkpoint(tmp_path / "checkpoint")
+
+        def steps_until_call(self, trainer: Trainer) -> int:
+            return 5 - trainer.progress.step % 5
+
+    options = {"optimizer": "adam", "batch_size": 8, "execution": "numba"}
+    saved = chain(Dense(6, "relu"), Dense(3), **options, callbacks=[Save()])
+    data = rows(saved)
+    saved.fit(data.x, data.y, epochs=2)
+    resumed = Trainer.resume(tmp_path / "checkpoint", callbacks=[Save()])
+    resumed.fit(data.x, data.y, epochs=2)
+    assert resumed.choice is not None
+    assert resumed.choice.name == "numba"
+    for name, array in saved.network.parameters.items():
+        np.testing.assert_array_equal(resumed.network.parameters[name], array)
+
+
+# ---- what is given and what is read ----------------------------------------------------------------------------------
+
+
+def test_what_was_read_is_changed_by_no_later_step_and_what_was_loaded_by_none() -> None:
+    trainer = chain(Dense(6, "relu"), Dense(3), optimizer="adam")
+    data, state = rows(trainer), first_state(trainer.plan)
+    arrays = {name: array.copy() for name, array in trainer.network.arrays.items()}
+    executor = numba_executor(trainer.plan)
+    executor.load(arrays, state)
+    executor.step(*data[:2], 0.1, Key(0, 1))
+    before = {name: array.copy() for name, array in flat(executor).items()}
+    held = flat(executor)
+    executor.step(*data[:2], 0.1, Key(0, 2))
+    for name, array in before.items():
+        np.testing.assert_array_equal(held[name], array)
+    for name, array in trainer.network.arrays.items():
+        np.testing.assert_array_equal(arrays[name], array)
+    assert not any(array.any() for slots in state.values() for array in slots.values())
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_rows_of_another_kind_give_the_same(labels: bool) -> None:
+    trainer = chain(Dense(6, "relu"), Dense(4, "softmax"), loss="categorical_cross_entropy", dtype="float32")
+    data = rows(trainer, labels=labels, weighted=True)
+    read_only = Data(*(each.copy() for each in data))
+    for each in read_only:
+        each.flags.writeable = False
+    wide = Data(data.x.astype(np.float64), data.y.astype(np.int16 if labels else np.float64), data.weights)
+    columns = Data(np.asfortranarray(data.x), data.y, data.weights)
+    order = np.arange(64)
+    expected = ready(trainer).steps(data, order, 16, [0.1] * 4, Key(0, 1))
+    for other in (read_only, wide, columns):
+        assert ready(trainer).steps(other, order, 16, [0.1] * 4, Key(0, 1)).tolist() == expected.tolist()
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    trainer = chain(Dense(6, "relu"), Dense(3))
+    x, y, _ = rows(trainer)
+    executor = ready(trainer)
+    with pytest.raises(ShapeError, match=r"x must have 5 columns, as the network does, found shape \(90, 4\)"):
+        executor.step(x[:, :4], y, 0.1, Key(0, 1))
+    with pytest.raises(ShapeError, match="one row for each of the 90 rows of x"):
+        executor.step(x, y[:80], 0.1, Key(0, 1))
+    with pytest.raises(ShapeError, match="one row for each of the 90 rows of x"):
+        executor.step(x, y, 0.1, Key(0, 1), np.ones(80))
+    with pytest.raises(ShapeError, match="mean_squared_error: the target must have the prediction's shape"):
+        executor.step(x, y[:, 0], 0.1, Key(0, 1))
+    classes = chain(Dense(3, "softmax"), loss="categorical_cross_entropy")
+    with pytest.raises(DTypeError, match="must hold integer labels"):
+        ready(classes).step(x, y[:, 0], 0.1, Key(0, 1))
+
+
+@pytest.mark.parametrize("wrong", [-1, ROWS])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_row_numbers_out_of_range_are_refused(wrong: int, weighted: bool) -> None:
+    trainer = chain(Dense(6, "relu"), Dense(3))
+    data = rows(trainer, weighted=weighted)
+    order = np.asarray([0, 1, 2, wrong])
+    with pytest.raises(IndexError, match="order must hold row numbers from 0 to 89, found others"):
+        ready(trainer).steps(data, order, 2, [0.1, 0.1], Key(0, 1))
+
+
+# ---- numbers that are not finite -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", [1, 20])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e200])
+def test_it_stops_after_the_first_step_that_is_not_finite(bad: float, batch: int) -> None:
+    trainer = chain(Dense(6, "relu"), Dense(3))
+    data = rows(trainer)
+    data.x[2 * batch] = bad
+    order = np.arange(4 * batch)
+    executor = ready(trainer)
+    with np.errstate(all="ignore"):
+        expected = ready(trainer, PureExecutor(trainer.plan, reference_step(trainer.plan)))
+        wanted = expected.steps(data, order, batch, [0.1] * 4, Key(0, 1))
+    losses = executor.steps(data, order, batch, [0.1] * 4, Key(0, 1))
+    assert len(losses) == len(wanted) == 3
+    assert executor.stopped(losses[-1])
+    np.testing.assert_allclose(losses[:2], wanted[:2])
+    executor.load(trainer.network.arrays, first_state(trainer.plan))
+    assert len(executor.steps(data, order[: 2 * batch], batch, [0.1] * 2, Key(0, 1))) == 2
+    assert not executor.stopped(losses[1])
+
+
+def test_a_finite_loss_before_parameters_that_are_not() -> None:
+    trainer = chain(Dense(2))
+    executor = ready(trainer)
+    data = rows(trainer)
+    losses = executor.steps(data, np.arange(40), 20, [1e308, 0.1], Key(0, 1))
+    assert len(losses) in (1, 2)
+    assert not all(np.isfinite(array).all() for array in executor.read()[0].values()) or not np.isfinite(losses).all()
+    assert executor.stopped(losses[-1])
+
+
+def test_a_fit_takes_it_by_name() -> None:
+    trainer = chain(Dense(6, "relu"), Dense(3), execution="numba", batch_size=7)
+    data = rows(trainer)
+    trainer.fit(data.x, data.y, epochs=2)
+    assert trainer.choice is not None
+    assert trainer.choice.name == "numba"
+    assert trainer.choice.reasons == ()
