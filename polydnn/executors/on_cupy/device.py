@@ -98,8 +98,8 @@ class CudaDevice:
     @contextmanager
     def ordered(self) -> Iterator[None]:
         """Queue on the executor's stream, behind the caller's work; the caller's later work comes behind ours."""
-        caller = self._cupy.cuda.get_current_stream()
         with self.backend.device:
+            caller = self._cupy.cuda.get_current_stream()  # CuPy keeps one for every device
             self.stream.wait_event(caller.record(self._event()))
             try:
                 with self.stream:
