@@ -7,6 +7,7 @@ from polydnn.api.backends import ENVIRONMENT_VARIABLE, BackendStatus, backends, 
 from polydnn.arrays import machine_report
 from polydnn.arrays.advice import Advice
 from polydnn.errors import PolydnnError
+from polydnn.registry import default_registry, executor_entries
 
 __all__ = ["diagnose"]
 
@@ -14,8 +15,9 @@ __all__ = ["diagnose"]
 def diagnose() -> dict[str, Any]:
     """The machine report with the state of every backend, for ``json.dumps``.
 
-    To the keys of ``machine_report`` it adds ``backends``, a list with name, available, device, reason and install, and
-    ``default_backend``, the name of the one that is used where none is named, None where that one cannot be used.
+    To the keys of ``machine_report`` it adds ``backends``, a list with name, available, device, reason and install,
+    ``default_backend``, the name of the one that is used where none is named, None where that one cannot be used, and
+    ``executors``, a list with name, the backends each is for (all where there are none), and a summary.
 
     >>> diagnose()["default_backend"]
     'numpy'
@@ -25,8 +27,19 @@ def diagnose() -> dict[str, Any]:
     default, advice = _default_backend()
     report["backends"] = [asdict(status) for status in found]
     report["default_backend"] = default
+    report["executors"] = _executors()
     report["warnings"] += [each.record() for each in (*advice, *_missing_gpu(report["gpu"], found))]
     return report
+
+
+def _executors() -> list[dict[str, Any]]:
+    """What may compute the steps, the reference first."""
+    found: list[dict[str, Any]] = [{"name": "reference", "backends": [], "summary": "The step every other is held to."}]
+    for entry in executor_entries():
+        spec: Any = entry.spec
+        name = default_registry().address(entry)
+        found.append({"name": name, "backends": list(spec.backends), "summary": spec.summary})
+    return found
 
 
 def _default_backend() -> tuple[str | None, list[Advice]]:

@@ -46,6 +46,7 @@ def sections(report: dict[str, Any]) -> Iterable[tuple[str, tuple[str, ...], Row
     yield "BLAS", ("library", "version", "kernels", "threads"), [_blas(each) for each in report["blas"]]
     yield "Memory", pair, _memory(report["memory"])
     yield "Backends", ("name", "state", "device, or what is missing", "install"), _backends(report)
+    yield "Executors", ("name", "backends", "how it computes the steps"), _executors(report)
     yield "GPU", pair, _gpu(report["gpu"])
     yield "Software", pair, _software(report["software"], report["environment"])
     warnings = [(each["text"], each["remedy"]) for each in report["warnings"]]
@@ -111,6 +112,10 @@ def _backends(report: dict[str, Any]) -> Rows:
         default = ", default" if each["name"] == report["default_backend"] else ""
         rows.append((each["name"], state + default, each["device"] or _cause(each["reason"]), each["install"]))
     return rows
+
+
+def _executors(report: dict[str, Any]) -> Rows:
+    return [(each["name"], ", ".join(each["backends"]) or "all", each["summary"]) for each in report["executors"]]
 
 
 def _gpu(gpu: dict[str, Any]) -> Rows:

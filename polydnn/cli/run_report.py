@@ -72,6 +72,7 @@ def finished_now(run: Run, seconds: float) -> dict[str, Any]:
         "samples_per_second": rows_passed / sum(trainer.history["seconds"]),
         "model": str(run.folder / MODEL),
         "execution": trainer.choice.name,
+        "execution_why": [*trainer.choice.reasons, *trainer.choice.remarks],
         "output": str(run.folder),
         "seed": run.experiment.seed,
         "history": trainer.history.rows,

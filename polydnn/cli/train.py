@@ -67,10 +67,19 @@ FILE_SECTIONS = (*EXPERIMENT_SECTIONS, CHECKPOINTING)
 @option(RUN, "--resume", is_flag=True, help="Go on with the run in --output where it was stopped, to the same bits.")
 @option(RUN, "--overwrite", is_flag=True, help="Replace the run that the folder holds.")
 @option(RUN, "--quiet", is_flag=True, help="Show no progress.")
+@option(RUN, "--verbose", is_flag=True, help="Say which executor computed the steps, and why that one.")
 @option(RUN, "--json", "json", is_flag=True, help="Print one JSON object on standard output.")
 @click.pass_context
 def train(
-    ctx: click.Context, /, output: str | None, resume: bool, overwrite: bool, quiet: bool, json: bool, **options: Any
+    ctx: click.Context,
+    /,
+    output: str | None,
+    resume: bool,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    json: bool,
+    **options: Any,
 ) -> None:
     """Train a network and keep it in a folder with its experiment, history and curves.
 
@@ -96,6 +105,9 @@ def train(
     saving = Saving(options["checkpoint_every"], options["keep"], options["on_storage_failure"])
     with only_results_on_stdout():
         report = _train(experiment, saving, output, resume=resume, overwrite=overwrite, quiet=quiet)
+    if verbose and "execution" in report:
+        for line in (f"steps computed by: {report['execution']}", *report["execution_why"]):
+            click.echo(line, err=True)
     if json:
         print_json(report)
     else:

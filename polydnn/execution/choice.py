@@ -95,11 +95,11 @@ def choose(plan: StepPlan, batch: FirstBatch, candidates: Sequence[Candidate], e
     """
     reference = PureExecutor(plan, reference_step(plan))
     if execution == "reference":
-        return Choice("reference", reference)
-    tried = _tried(plan, candidates, execution)
-    expected = _expected(plan, batch) if tried else None
+        return Choice("reference", reference, remarks=("the reference step was asked for",))
     reasons: list[str] = []
     remarks: list[str] = []
+    tried = _tried(plan, candidates, execution, reasons)
+    expected = _expected(plan, batch) if tried else None
     agreeing: dict[str, Executor] = {}
     for candidate in tried:
         assert expected is not None
@@ -117,13 +117,17 @@ def choose(plan: StepPlan, batch: FirstBatch, candidates: Sequence[Candidate], e
         else:
             reasons.append(f"executor {candidate.name!r} is not used: {reason}")
     if not agreeing:
-        return Choice("reference", reference, tuple(reasons), tuple(remarks))
+        why = "no other executor serves this backend and agrees with the reference"
+        return Choice("reference", reference, tuple(reasons), (*remarks, why))
     name, why = _fastest(plan, batch, agreeing)
     return Choice(name, agreeing[name], tuple(reasons), (*remarks, why))
 
 
-def _tried(plan: StepPlan, candidates: Sequence[Candidate], execution: str) -> list[Candidate]:
-    """The candidates that ``execution`` means; in "auto" those for the library of the plan."""
+def _tried(plan: StepPlan, candidates: Sequence[Candidate], execution: str, reasons: list[str]) -> list[Candidate]:
+    """The candidates that ``execution`` means; in "auto" those for the library of the plan.
+
+    Where the one that is named was not made for this library, the experiment has moved to another backend: "auto".
+    """
     names = [candidate.name for candidate in candidates]
     if execution not in ("auto", *names):
         possible = ["auto", "reference", *names]
@@ -131,10 +135,15 @@ def _tried(plan: StepPlan, candidates: Sequence[Candidate], execution: str) -> l
             str(execution), possible
         )
         raise InvalidArgumentError(msg)
-    if execution != "auto":
-        return [candidate for candidate in candidates if candidate.name == execution]
     library = plan.backend.library
-    return [candidate for candidate in candidates if not candidate.backends or library in candidate.backends]
+    fitting = [candidate for candidate in candidates if not candidate.backends or library in candidate.backends]
+    if execution == "auto":
+        return fitting
+    if named := [candidate for candidate in fitting if candidate.name == execution]:
+        return named
+    made_for = next(candidate.backends for candidate in candidates if candidate.name == execution)
+    reasons.append(f"executor {execution!r} is not used: it is for {', '.join(made_for)}, and the backend is {library}")
+    return fitting
 
 
 def _fastest(plan: StepPlan, batch: FirstBatch, agreeing: dict[str, Executor]) -> tuple[str, str]:

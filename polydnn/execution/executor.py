@@ -66,7 +66,7 @@ class Executor(ABC):
         return xp.stack(losses)
 
     def timed_step(self, data: Data, index: Array, learning_rate: float, key: Key) -> dict[str, float] | None:
-        """One step on the rows that ``index`` names, with the seconds of its parts: gather, forward, backward, optimizer.
+        """One step on the rows that ``index`` names, with the seconds of gather, forward, backward and optimizer.
 
         None where the parts cannot be told apart, as in a captured graph or a compiled loop.
         """

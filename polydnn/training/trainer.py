@@ -165,9 +165,9 @@ class Trainer:
         rows = self._placed(x, y)
         size = self._rows_per_batch(len(rows))
         progress = Progress(0, 1, 0, batch_count(len(rows), size), 0, 0)
-        executor = self._choose(rows, progress).executor
-        executor.load(self.network.arrays, self.optimizer_state)
-        return executor
+        self.choice = self.choice or self._choose(rows, progress)
+        self.choice.executor.load(self.network.arrays, self.optimizer_state)
+        return self.choice.executor
 
     def loss_and_gradients(self, x: object, y: object) -> tuple[float, Gradients]:
         """The cost of these rows as training sees it, but without dropout, and its gradients by parameter name.

@@ -48,7 +48,7 @@ def test_tables_have_every_section(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(doctor)
     assert result.exit_code == 0
     assert result.stderr == ""
-    for title in ("CPU", "Caches", "BLAS", "Memory", "Backends", "GPU", "Software", "Warnings"):
+    for title in ("CPU", "Caches", "BLAS", "Memory", "Backends", "Executors", "GPU", "Software", "Warnings"):
         assert f"\n{title} " in "\n" + result.stdout
     text = flat(result.stdout)
     assert "works, default" in text
@@ -91,3 +91,12 @@ def test_an_unknown_option_is_wrong_usage() -> None:
 )
 def test_sizes_in_words(count: int, text: str) -> None:
     assert size(count) == text
+
+
+def test_executors_are_listed_with_what_they_are_for() -> None:
+    report = json.loads(CliRunner().invoke(doctor, ["--json"]).stdout)
+    found = {each["name"]: each["backends"] for each in report["executors"]}
+    assert found["reference"] == []
+    assert found["numpy"] == ["numpy"]
+    assert found["jax_jit"] == ["jax"]
+    assert all(each["summary"].endswith(".") for each in report["executors"])

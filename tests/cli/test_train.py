@@ -235,3 +235,13 @@ def test_a_run_is_not_overwritten_unless_asked(run: Any, tmp_path: Path) -> None
     assert (tmp_path / "here" / "model.safetensors").read_bytes() == before
     assert run("train", "--epochs", 1, "--seed", 1, "--output", "here", "--overwrite").exit_code == 0
     assert (tmp_path / "here" / "model.safetensors").read_bytes() != before
+
+
+def test_verbose_says_which_executor_and_why(run: Any) -> None:
+    result = run("train", "--epochs", 1, "--quiet", "--verbose", "--json")
+    report = json.loads(result.stdout)
+    assert report["execution"] == "numpy"
+    assert result.stderr.splitlines() == ["steps computed by: numpy", *report["execution_why"]]
+    assert report["execution_why"] == ["executor 'numpy' agrees with the reference"]
+    asked = run("train", "--epochs", 1, "--quiet", "--verbose", "--execution", "reference")
+    assert asked.stderr.splitlines() == ["steps computed by: reference", "the reference step was asked for"]

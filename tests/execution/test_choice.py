@@ -1,6 +1,7 @@
 """The choice of an executor: one that agrees is taken, any other is passed over with its reason."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -146,3 +147,39 @@ def test_gradients_that_are_rounding_alone_are_no_difference(optimizer: str, dty
     made.fit(X, Y, epochs=1)
     assert made.choice is not None
     assert (made.choice.name, made.choice.reasons) == ("numpy", ())
+
+
+def test_an_executor_for_another_library_gives_way_to_those_for_this_one(caplog: pytest.LogCaptureFixture) -> None:
+    """The experiment file of a run names its executor; on another backend the run goes on with what fits there."""
+    elsewhere = Candidate("elsewhere", cannot, backends=("torch", "jax"))
+    with caplog.at_level(logging.WARNING, "polydnn"):
+        choice = chosen(elsewhere, AGREES, execution="elsewhere")
+    assert choice.name == "agrees"
+    assert choice.reasons == ("executor 'elsewhere' is not used: it is for torch, jax, and the backend is numpy",)
+    assert chosen(elsewhere, AGREES).reasons == ()  # nobody asked for it
+
+
+def test_what_was_not_made_for_a_plan_is_told_to_those_who_ask() -> None:
+    def other_plans(plan: StepPlan) -> Step:
+        msg = "it is for tiny networks"
+        raise NotImplementedError(msg)
+
+    candidate = Candidate("tiny", other_plans)
+    silent = chosen(candidate, AGREES)
+    assert (silent.name, silent.reasons) == ("agrees", ())
+    assert silent.remarks[0] == "executor 'tiny' is not used: it is for tiny networks"
+    assert chosen(candidate, execution="tiny").reasons == ("executor 'tiny' is not used: it is for tiny networks",)
+
+
+def test_of_several_that_agree_the_fastest_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    from polydnn.execution import tuning
+
+    monkeypatch.setenv(tuning.VARIABLE, str(tmp_path))
+
+    def slow(*result: Any) -> Any:
+        time.sleep(0.01)
+        return result
+
+    choice = chosen(Candidate("slow", changed(slow)), AGREES)
+    assert choice.name == "agrees"
+    assert choice.remarks[-1].startswith("'agrees' was measured fastest (microseconds: slow 1")

@@ -1,8 +1,7 @@
 """How the rows of a batch are gone through: all at once, or in blocks that fit the caches, shared among threads."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -14,6 +13,7 @@ from polydnn.execution.tuning import fastest
 from polydnn.executors.on_numpy.blas import Matrix, libraries, thread_limit
 from polydnn.executors.on_numpy.block import Block
 from polydnn.executors.on_numpy.buffers import Buffers, aligned
+from polydnn.executors.on_numpy.team import team
 from polydnn.layers import Dense, Dropout, Normalization
 from polydnn.types import Array
 
@@ -97,7 +97,7 @@ class Shared:
         ]
 
     def run(self, batch: Batch, learning_rate: float) -> tuple[Any, float | None]:
-        others = [_team(len(self._spans) - 1).submit(self._share, each, batch) for each in range(1, len(self._spans))]
+        others = [team(len(self._spans) - 1).submit(self._share, each, batch) for each in range(1, len(self._spans))]
         loss = self._share(0, batch)
         for other in others:
             loss = loss + other.result()
@@ -119,11 +119,6 @@ class Shared:
 
 def _part(index: Any, span: slice) -> Any:
     return slice(index.start + span.start, index.start + span.stop) if isinstance(index, slice) else index[span]
-
-
-@cache
-def _team(size: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max(size, 1), thread_name_prefix="polydnn")
 
 
 def schedule_for(plan: StepPlan, buffers: Buffers, rows: int, *, direct: bool) -> Schedule:

@@ -5,16 +5,21 @@ from typing import Any
 
 import numpy as np
 
+from polydnn.arrays import usable_threads
 from polydnn.execution.plan import StepPlan
 from polydnn.executors.on_numpy.blas import Matrix
 from polydnn.executors.on_numpy.buffers import Buffers
+from polydnn.executors.on_numpy.team import team
 from polydnn.optimizers.clipping import clip_by_global_norm, clip_by_value
 from polydnn.optimizers.weight_decay import add_penalty_gradient, decay_weight, penalty
 
 __all__ = ["CHUNK", "Update", "is_plain_descent"]
 
-CHUNK = 2**14
-"""Elements handled at once, so that what passes between the operations of an optimizer stays in the first caches."""
+CHUNK = 2**16
+"""Elements handled at once, so that what passes between the operations of an optimizer stays in a second-level cache."""
+
+SHARED = 2**18
+"""Elements from which on two halves are worked on at the same time."""
 
 FlatUpdate = Callable[[Matrix, Matrix, Mapping[str, Matrix], float, int], None]
 """``update(parameters, gradients, slots, learning_rate, step)`` changes parameters and slots where they lie."""
@@ -38,6 +43,9 @@ class Update:
         self._decay, self._weights = decay, [name for name in buffers.shapes if name in plan.weight_names]
         self._clips = penalties.clip_value is not None or penalties.clip_norm is not None
         self._rule = rule or _rule(plan)
+        half = buffers.size // 2
+        shared = buffers.size >= SHARED and usable_threads() > 1
+        self._parts = [slice(0, half), slice(half, buffers.size)] if shared else [slice(0, buffers.size)]
 
     def charge(self, loss: Any) -> Any:
         """The loss with the L1 and L2 penalties, whose gradients are added."""
@@ -58,10 +66,18 @@ class Update:
             for name in self._weights:
                 view = buffers.views[name]
                 view[...] = decay_weight(view, learning_rate=learning_rate, weight_decay=self._decay)
-        if self._plan.optimizer.elementwise:
-            self._rule(buffers.parameters, buffers.gradients, buffers.slots, learning_rate, step)
-        else:
+        if not self._plan.optimizer.elementwise:
             self._one_by_one(learning_rate, step)
+            return
+        others = [team(len(self._parts) - 1).submit(self._part, part, learning_rate, step) for part in self._parts[1:]]
+        self._part(self._parts[0], learning_rate, step)
+        for other in others:
+            other.result()
+
+    def _part(self, part: slice, learning_rate: float, step: int) -> None:
+        buffers = self._buffers
+        slots = {slot: flat[part] for slot, flat in buffers.slots.items()}
+        self._rule(buffers.parameters[part], buffers.gradients[part], slots, learning_rate, step)
 
     def _clip(self) -> None:
         penalties, flat = self._plan.penalties, self._buffers.gradients
