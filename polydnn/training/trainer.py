@@ -51,7 +51,7 @@ class Trainer:
     ``learning_rate`` defaults to the optimizer's own and is multiplied by the ``schedule``. ``l1``, ``l2`` and
     decoupled ``weight_decay`` reach weights, not biases; ``clip_value`` and ``clip_norm`` bound the gradients.
     ``check_every`` says how often losses and parameters are looked at for NaN and infinity: every so many steps; None
-    means every 100, and the loss of each step on the host, where that costs nothing. The very step is named.
+    means every 100. On the host every step is looked at besides. The very step is named.
     ``execution`` is "auto", "reference" or the name of one of the ``executors``.
     """
 
