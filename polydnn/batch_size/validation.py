@@ -1,16 +1,47 @@
 """The measured time to a target loss at each batch size, to be set beside the predicted one."""
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias
 
+from polydnn.arrays import check_seed
+from polydnn.batch_size.heats import Heats
+from polydnn.batch_size.race import NEXT_LOOK
+from polydnn.batch_size.timed_run import Problem, TimedRun, place_problem
+from polydnn.errors import InvalidArgumentError
 from polydnn.training import Trainer
 from polydnn.training.weights import ClassWeight
 
-__all__ = ["SCALINGS", "Scaling", "validate"]
+__all__ = ["SCALINGS", "Scaling", "scaled_rate", "validate"]
 
 Scaling: TypeAlias = Literal["none", "linear", "square root"]
 
-SCALINGS = ("none", "linear", "square root")
+SCALINGS: dict[str, float] = {"none": 0.0, "linear": 1.0, "square root": 0.5}
+"""The power of the batch size that the learning rate grows with."""
+
+RUNS_WORTH = 3.0
+"""What a run costs in the mean, in times of the trainer's own run to the target: some are slower, all are looked at."""
+
+MOST_EPOCHS = 10
+"""Epochs after which the trainer's own run sets the target at the latest: by then the first, steep part is over."""
+
+VISIBLE = 0.02
+"""The least part by which the loss must have fallen for a target of its own choice."""
+
+
+def scaled_rate(learning_rate: float, reference_size: int, batch_size: int, scaling: Scaling) -> float:
+    """The learning rate for ``batch_size`` where ``learning_rate`` belongs to ``reference_size``.
+
+    "linear" multiplies it by the ratio of the sizes (Goyal et al., *Accurate, large minibatch SGD*, 2017), "square
+    root" by its root (Krizhevsky, *One weird trick for parallelizing convolutional neural networks*, 2014).
+
+    >>> scaled_rate(0.1, 64, 256, "linear"), scaled_rate(0.1, 64, 256, "square root"), scaled_rate(0.1, 64, 256, "none")
+    (0.4, 0.2, 0.1)
+    """
+    return learning_rate * math.pow(batch_size / reference_size, SCALINGS[scaling])
 
 
 def validate(
@@ -31,8 +62,149 @@ def validate(
 ) -> dict[str, Any]:
     """Train fresh copies of ``trainer`` to ``target_loss`` at each of ``sizes``; the record's ``validation``.
 
-    ``x`` and ``y`` (with weights) are what its ``fit`` takes. ``scaling`` says how the learning rate follows from the
-    trainer's own batch size. ``budget`` is seconds of wall clock for all of it. ``report`` gets a line now and then.
-    The trainer and its network stay as they are.
+    ``x`` and ``y`` (with weights) are what its ``fit`` takes. A run starts from the first weights of its seed, whatever
+    the trainer has learnt, and its learning rate is constant: the trainer's, scaled from its own batch size by
+    ``scaling``. The rule's rate times each of ``factors`` is tried with the first seed; the factor that is there first
+    is kept for the others.
+
+    The loss is that of 1024 fixed training rows, without dropout and penalties; it is looked at after every tenth part
+    more steps, and the target is reached where two looks in a row find it there, the crossing being interpolated before
+    the first of them. Looking is off the clock. Without ``target_loss`` it is the loss that the trainer's own batch
+    size comes to in the time that the budget has for a run, or in ten epochs.
+
+    Sizes take turns, the one with the least time spent going next. A size whose steps took ``give_up`` times the best's
+    seconds, and more than a run's share of the budget, is given up and not tried with further seeds. ``budget`` is
+    seconds of wall clock for everything; a further seed is begun only where there is time for it. ``report`` gets a
+    line for every run that reaches the target.
+
+    Seconds are the sums of the times of the steps taken, the drawing of an epoch's order among them; intervals are over
+    seeds, at 95 %. Sizes that did not get there stand in ``rows`` with ``reached`` false and the reason as ``why``. The
+    trainer and its network stay as they are. Raises InvalidArgumentError for a target that is no target, and what
+    ``fit`` raises for the rows.
     """
-    raise NotImplementedError
+    started = time.perf_counter()
+    asked = _Asked(*_checked(sizes, factors, seeds, budget, give_up, scaling))
+
+    def time_left() -> float:
+        return asked.budget - (time.perf_counter() - started)
+
+    problem = place_problem(trainer, x, y, sample_weight=sample_weight, class_weight=class_weight)
+    kept = [size for size in asked.sizes if size <= len(problem.rows)]
+    if not kept:
+        msg = f"sizes: all of {list(asked.sizes)} are larger than the {len(problem.rows)} rows; give smaller ones."
+        raise InvalidArgumentError(msg)
+    target, why = _target(problem, target_loss, asked, len(kept), time_left)
+    report(f"the target loss is {target:.6g}: {why}")
+    runs = {size: TimedRun(problem, size) for size in kept}
+    rates = {size: scaled_rate(trainer.learning_rate, problem.reference_size, size, asked.scaling) for size in kept}
+    share = asked.share(len(kept))
+    heats = Heats(runs, rates, target, give_up=asked.give_up, patience=share, time_left=time_left, report=report)
+    found = heats.run(asked.seeds, asked.factors)
+    return {
+        "target_loss": target,
+        "target_why": why,
+        "scaling": scaling,
+        "reference": {"batch_size": problem.reference_size, "learning_rate": trainer.learning_rate},
+        "factors": list(asked.factors),
+        "give_up": asked.give_up,
+        "budget_seconds": asked.budget,
+        "seconds": time.perf_counter() - started,
+        "evaluation_rows": len(problem.shown),
+        "left_out": [
+            {"batch_size": size, "why": f"there are only {len(problem.rows)} rows"}
+            for size in asked.sizes
+            if size not in kept
+        ],
+        **found,
+        "notes": _notes(trainer, asked, found["seeds"]),
+    }
+
+
+@dataclass(frozen=True)
+class _Asked:
+    sizes: tuple[int, ...]
+    factors: tuple[float, ...]
+    seeds: tuple[int, ...]
+    budget: float
+    give_up: float
+    scaling: Scaling
+
+    def share(self, sizes: int) -> float:
+        """The seconds of steps that the budget has for a run of one of so many sizes."""
+        return self.budget / (RUNS_WORTH * sizes * (len(self.factors) + len(self.seeds) - 1))
+
+
+def _checked(
+    sizes: Sequence[int],
+    factors: Sequence[float],
+    seeds: Sequence[int],
+    budget: float,
+    give_up: float,
+    scaling: Scaling,
+) -> tuple[tuple[int, ...], tuple[float, ...], tuple[int, ...], float, float, Scaling]:
+    if scaling not in SCALINGS:
+        msg = f"scaling must be one of {', '.join(map(repr, SCALINGS))}, found {scaling!r}."
+        raise InvalidArgumentError(msg)
+    for name, given in (("sizes", sizes), ("seeds", seeds), ("factors", factors)):
+        if not isinstance(given, Iterable) or not list(given):
+            msg = f"{name} must be a list of at least one number, found {given!r}."
+            raise InvalidArgumentError(msg)
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
+            msg = f"sizes must be whole numbers of rows of at least 1, found {size!r}."
+            raise InvalidArgumentError(msg)
+    for name, number, least in (
+        *(("factors", each, 0.0) for each in factors),
+        ("budget", budget, 0.0),
+        ("give_up", give_up, 1.0),
+    ):
+        if isinstance(number, bool) or not isinstance(number, Real) or not least < float(number) < math.inf:
+            msg = f"{name} must be a finite number above {least:g}, found {number!r}."
+            raise InvalidArgumentError(msg)
+    return (
+        tuple(sorted({int(size) for size in sizes})),
+        tuple(dict.fromkeys(float(each) for each in factors)),
+        tuple(dict.fromkeys(check_seed(seed) for seed in seeds)),
+        float(budget),
+        float(give_up),
+        scaling,
+    )
+
+
+def _target(
+    problem: Problem, given: float | None, asked: _Asked, sizes: int, time_left: Callable[[], float]
+) -> tuple[float, str]:
+    """The target and where it comes from; it lies below the loss of the first seed's weights."""
+    before = problem.loss(problem.first_arrays(asked.seeds[0]))
+    if given is not None:
+        if isinstance(given, bool) or not isinstance(given, Real) or not -math.inf < float(given) < before:
+            msg = f"target_loss must be a number below {before:.6g}, the loss before training, found {given!r}."
+            raise InvalidArgumentError(msg)
+        return float(given), "it was given"
+    run, last = TimedRun(problem, problem.reference_size), MOST_EPOCHS * -(-len(problem.rows) // problem.reference_size)
+    run.start(problem.first_arrays(asked.seeds[0]), problem.trainer.learning_rate, asked.seeds[0])
+    while run.seconds < asked.share(sizes) and run.steps < last and not run.diverged and time_left() > 0.0:
+        run.advance(min(max(run.steps + 1, math.floor(NEXT_LOOK * run.steps)), last))
+    after = run.loss()
+    if not after <= before - VISIBLE * abs(before):
+        msg = (
+            f"no target loss could be chosen: with batch size {problem.reference_size} and learning rate "
+            f"{problem.trainer.learning_rate:g} the loss went from {before:.6g} to {after:.6g} in {run.steps} steps. "
+            f"Give target_loss, another learning rate, or a larger budget than {asked.budget:g} s."
+        )
+        raise InvalidArgumentError(msg)
+    why = f"batch size {problem.reference_size} came to it in {run.steps} steps, {run.seconds:.3g} s"
+    return after, why
+
+
+def _notes(trainer: Trainer, asked: _Asked, seeds: Sequence[int]) -> list[str]:
+    """What a reader should know besides."""
+    notes = []
+    if trainer.schedule is not None:
+        notes.append("the schedule was left out: how far it has come depends on the length of a run")
+    left = [seed for seed in asked.seeds if seed not in seeds]
+    if left:
+        notes.append(f"no time was left for seed {', '.join(map(str, left))}")
+    if len(seeds) == 1:
+        notes.append("with one seed the intervals only say between which two looks at the loss the target was crossed")
+    return notes
