@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-import jax
 import numpy as np
-from jax import lax
 
 from polydnn.errors import BackendError, InvalidArgumentError
 from polydnn.execution.executor import Data, Executor
@@ -57,6 +55,9 @@ class JaxExecutor(Executor):
 
     def __init__(self, plan: StepPlan) -> None:
         super().__init__(plan)
+        import jax
+
+        self._jax = jax
         self._dtype = np.dtype(plan.network.dtype)
         self._ahead = AHEAD_ON_HOST if plan.backend.on_host else AHEAD_ON_DEVICE
         update = _update(plan)
@@ -128,7 +129,7 @@ class JaxExecutor(Executor):
 
     def _run(self, function: Any, carry: Carry, *arguments: Any) -> tuple[Carry, Array]:
         """Call the program for arguments of these shapes; parameters and state never change theirs."""
-        signature = (function, *((each.shape, each.dtype) for each in jax.tree.leaves(arguments)))
+        signature = (function, *((each.shape, each.dtype) for each in self._jax.tree.leaves(arguments)))
         program = self._ready.get(signature)
         if program is None:
             program = self._ready[signature] = _compiled(function, self.plan.backend.name, carry, *arguments)
@@ -138,7 +139,7 @@ class JaxExecutor(Executor):
     def _own(self) -> Carry:
         """Parameters and state that may be given up to a program: copies where somebody else holds them."""
         if self._shared:
-            self._carry = jax.device_put(self._carry, self.plan.backend.device, may_alias=False)
+            self._carry = self._jax.device_put(self._carry, self.plan.backend.device, may_alias=False)
             self._shared = False
         return self._carry
 
@@ -151,6 +152,8 @@ def _compiled(function: Any, device: str, *arguments: Any) -> Any:
 
     What JAX cannot trace, in a plugin's function say, is told in one line.
     """
+    import jax
+
     try:
         lowered = function.lower(*arguments)
     except jax.errors.JAXTypeError as error:
@@ -177,12 +180,15 @@ def _update(plan: StepPlan) -> Update:
 
 
 def _gather(data: Data, index: Array) -> Data:
+    import jax.numpy as xp
+
     # out of bounds it would give rows of NaN, at twice the price; the bounds are checked on the host
-    return Data(*(None if each is None else jax.numpy.take(each, index, axis=0, mode="clip") for each in data))
+    return Data(*(None if each is None else xp.take(each, index, axis=0, mode="clip") for each in data))
 
 
 def _loop(update: Update, carry: Carry, feed: Feed, count: Array) -> tuple[Carry, Array]:
     """``count`` updates, or as many as have finite losses and one more; the losses, zeros behind them."""
+    import jax
 
     def going(held: tuple[Array, Carry, Array]) -> Array:
         i, _, losses = held
@@ -194,5 +200,5 @@ def _loop(update: Update, carry: Carry, feed: Feed, count: Array) -> tuple[Carry
         carry, loss = update(carry, batch, noise, feed.rates[i], feed.first + i)
         return i + 1, carry, losses.at[i].set(loss)
 
-    _, carry, losses = lax.while_loop(going, body, (np.int32(0), carry, jax.numpy.zeros_like(feed.rates)))
+    _, carry, losses = jax.lax.while_loop(going, body, (np.int32(0), carry, jax.numpy.zeros_like(feed.rates)))
     return carry, losses

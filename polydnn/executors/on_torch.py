@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from polydnn.execution.executor import Executor
 from polydnn.execution.plan import Key, OptimizerState, StepPlan
@@ -30,10 +29,13 @@ class _Buffers(Executor):
 
     def __init__(self, plan: StepPlan) -> None:
         super().__init__(plan)
+        import torch
+
+        self._torch = torch
         self._differentiate = back_propagation(plan)
         self._dtype = plan.network.real_dtype
         names = plan.network.parameter_names
-        self._arrays = {name: torch.clone(array) for name, array in plan.network.arrays.items()}
+        self._arrays = {name: self._torch.clone(array) for name, array in plan.network.arrays.items()}
         self._slots: dict[str, dict[str, Array]] = {name: {} for name in names}
         decay = plan.penalties.weight_decay
         self._decay = plan.optimizer.weight_decay if decay is None else decay
@@ -45,9 +47,9 @@ class _Buffers(Executor):
         """The buffer of a group and its state; ``_arrays`` and ``_slots`` become views of them."""
         whole = self._arrays[group[0]]
         if self.plan.optimizer.elementwise:
-            whole = torch.cat([self._arrays[name].reshape(-1) for name in group])
+            whole = self._torch.cat([self._arrays[name].reshape(-1) for name in group])
             self._arrays |= self._views(whole, group)
-        state = {slot: torch.clone(each) for slot, each in self._init(whole).items()}
+        state = {slot: self._torch.clone(each) for slot, each in self._init(whole).items()}
         for slot, each in state.items():
             views = self._views(each, group) if self.plan.optimizer.elementwise else {group[0]: each}
             for name, view in views.items():
@@ -59,7 +61,7 @@ class _Buffers(Executor):
 
     def _views(self, whole: Array, group: tuple[str, ...]) -> dict[str, Array]:
         shapes = [tuple(self._arrays[name].shape) for name in group]
-        parts = torch.split(whole, [int(np.prod(shape)) for shape in shapes])
+        parts = self._torch.split(whole, [int(np.prod(shape)) for shape in shapes])
         return {name: part.view(shape) for name, part, shape in zip(group, parts, shapes, strict=True)}
 
     def load(self, parameters: Parameters, optimizer_state: OptimizerState) -> None:
@@ -71,9 +73,9 @@ class _Buffers(Executor):
 
     def read(self) -> tuple[Parameters, OptimizerState]:
         state: OptimizerState = {
-            name: {slot: torch.clone(each) for slot, each in own.items()} for name, own in self._slots.items()
+            name: {slot: self._torch.clone(each) for slot, each in own.items()} for name, own in self._slots.items()
         }
-        return {name: torch.clone(array) for name, array in self._arrays.items()}, state
+        return {name: self._torch.clone(array) for name, array in self._arrays.items()}, state
 
     def _advance(self, x: Array, y: Array, weights: Array | None, noise: Any, rate: Any, step: Any) -> Array:
         """One step from the buffers into the buffers; its loss."""
@@ -86,7 +88,7 @@ class _Buffers(Executor):
         for group, (whole, state) in zip(self._groups, self._held, strict=True):
             gradient = gradients[group[0]]
             if self.plan.optimizer.elementwise:
-                gradient = torch.cat([gradients[name].reshape(-1) for name in group])
+                gradient = self._torch.cat([gradients[name].reshape(-1) for name in group])
             new, changed = update(gradient, state, whole, learning_rate=rate, step=step, xp=xp)
             whole.copy_(new)
             for slot, array in changed.items():
@@ -116,7 +118,7 @@ class TorchFlatExecutor(_Buffers):
 
     def step(self, x: Array, y: Array, learning_rate: float, key: Key, weights: Array | None = None) -> Array:
         noise = self.plan.noise(key, x.shape[0]) if self.plan.random_layers else {}
-        with torch.inference_mode():
+        with self._torch.inference_mode():
             return self._advance(x, y, weights, noise, learning_rate, key.step)
 
 
@@ -163,15 +165,15 @@ class TorchGraphExecutor(_Buffers):
         recording.rate.fill_(learning_rate)
         recording.number.fill_(key.step)
         recording.replay()
-        return torch.clone(recording.loss)  # the next replay writes there
+        return self._torch.clone(recording.loss)  # the next replay writes there
 
     def _record(self, x: Array, y: Array, weights: Array | None, noise: Mapping[int, Array]) -> _Recording:
-        own = {layer: torch.clone(array) for layer, array in noise.items()}
+        own = {layer: self._torch.clone(array) for layer, array in noise.items()}
         # the step number in the network's dtype: torch would make float32 of an integer times a number
-        rate, number = (torch.zeros((), dtype=self._dtype, device=self.plan.backend.device) for _ in range(2))
+        rate, number = (self._torch.zeros((), dtype=self._dtype, device=self.plan.backend.device) for _ in range(2))
         number.fill_(1)
-        held = None if weights is None else torch.clone(weights)
-        batch = torch.clone(x), torch.clone(y), held
+        held = None if weights is None else self._torch.clone(weights)
+        batch = self._torch.clone(x), self._torch.clone(y), held
         before = self.read()
         replay, loss = _capture(lambda: self._advance(*batch, own, rate, number), self.plan.backend.device)
         self.load(*before)  # the steps of the warm-up have moved them
@@ -180,6 +182,8 @@ class TorchGraphExecutor(_Buffers):
 
 def _capture(body: Callable[[], Array], device: Any) -> tuple[Callable[[], None], Array]:
     """``body``, run a few times on a stream of its own and then captured: what replays it, and its result's place."""
+    import torch
+
     with torch.cuda.device(device):
         stream = torch.cuda.Stream(device)
         stream.wait_stream(torch.cuda.current_stream(device))
