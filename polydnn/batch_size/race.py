@@ -19,8 +19,8 @@ NEXT_LOOK = 1.1
 UNDISTURBED = 2.0
 """Seconds; looking at the loss turns caches out, so a run that was shorter is timed once more without it."""
 
-LAST_LOOKS = 10
-"""Looks from which the pace of a run is told."""
+LAST_LOOKS, FEWEST_LOOKS = 10, 5
+"""Looks from which the pace of a run is told; with fewer it is not judged."""
 
 ROUNDS = 5
 ENOUGH = 0.3
@@ -152,9 +152,11 @@ def race(
             best = min(best, runner.pace * runner.crossing.steps)
             report(_told(runner))
         for each in live:
-            if each.live and each.spent > max(give_up * best, patience):
+            if not each.live or len(each.looks) < FEWEST_LOOKS:
+                continue
+            if each.spent > max(give_up * best, patience):
                 each.why = f"given up after {each.spent / best:.3g} times the best's time"
-            elif each.live and each.spent > each.limit:
+            elif each.spent > each.limit:
                 each.why = "another learning rate was faster"
     _time_again([each for each in runners if each.crossing is not None], time_left)
 
