@@ -45,6 +45,7 @@ PUBLIC_ROOMS = {
     "polydnn.datasets",
     "polydnn.storage",
     "polydnn.execution",
+    "polydnn.executors",
     "polydnn.batch_size",
 }
 DRIVES_THE_COMMAND = {"benchmarks/kill_loop.py"}  # it kills the command line, forked from its own process

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 if _TYPE_CHECKING:
     from polydnn.execution.executor import Executor
     from polydnn.execution.plan import StepPlan
+    from polydnn.executors.on_numpy.updates import FlatUpdate
 
 __all__ = ["cupy_executor", "jax_executor", "numpy_executor", "torch_flat_executor", "torch_graph_executor"]
 
@@ -23,11 +24,15 @@ def jax_executor(plan: "StepPlan") -> "Executor":
     return JaxExecutor(plan)
 
 
-def numpy_executor(plan: "StepPlan") -> "Executor":
-    """Flat buffers made once, products by the fastest BLAS routine, updates in place, on NumPy."""
+def numpy_executor(plan: "StepPlan", rule: "FlatUpdate | None" = None) -> "Executor":
+    """Flat buffers made once, products by the fastest BLAS routine, updates in place, on NumPy.
+
+    A plugin may give the rule that moves the parameters: ``rule(parameters, gradients, slots, learning_rate, step)`` on
+    flat arrays, in place, slots by name; two parts of them may be worked on at the same time.
+    """
     from polydnn.executors.on_numpy.executor import NumpyExecutor
 
-    return NumpyExecutor(plan)
+    return NumpyExecutor(plan, rule)
 
 
 def torch_flat_executor(plan: "StepPlan") -> "Executor":

@@ -15,7 +15,7 @@ from polydnn.executors.on_numpy.blas import libraries, thread_limit
 from polydnn.executors.on_numpy.buffers import Buffers
 from polydnn.executors.on_numpy.schedule import Batch, Schedule, Whole, schedule_for
 from polydnn.executors.on_numpy.threads import ThreadPace
-from polydnn.executors.on_numpy.updates import Update, is_plain_descent
+from polydnn.executors.on_numpy.updates import FlatUpdate, Update, is_plain_descent
 from polydnn.layers import Dense
 from polydnn.types import Array, Parameters
 
@@ -32,7 +32,8 @@ LARGEST_MOVE = 1e60
 class NumpyExecutor(Executor):
     """Steps on NumPy without a new array where one can be kept."""
 
-    def __init__(self, plan: StepPlan) -> None:
+    def __init__(self, plan: StepPlan, rule: FlatUpdate | None = None) -> None:
+        """``rule`` takes the place of the optimizer's update; see ``updates.FlatUpdate``."""
         super().__init__(plan)
         if plan.backend.library != "numpy":
             msg = f"it computes with NumPy, and the backend is {plan.backend.name}"
@@ -41,7 +42,7 @@ class NumpyExecutor(Executor):
         if self._buffers.size == 0:
             msg = "the network has no parameters"
             raise NotImplementedError(msg)
-        self._update = Update(plan, self._buffers)
+        self._update = Update(plan, self._buffers, rule)
         self._random = any(layer.random for layer in plan.layers)
         self._direct = (
             is_plain_descent(plan)
@@ -62,12 +63,12 @@ class NumpyExecutor(Executor):
 
     def step(self, x: Array, y: Array, learning_rate: float, key: Key, weights: Array | None = None) -> Array:
         rows = int(x.shape[0])
-        with self._threads(rows):
+        with self._threads(rows), np.errstate(all="ignore"):
             return self._step(Data(x, y, weights), slice(0, rows), rows, learning_rate, key)
 
     def steps(self, data: Data, order: Array, batch_size: int, rates: Sequence[float], key: Key) -> Array:
         losses: list[Any] = []
-        with self._threads(batch_size):
+        with self._threads(batch_size), np.errstate(all="ignore"):  # what is not finite is an error of its own
             for count, rate in enumerate(rates):
                 index = order[count * batch_size : (count + 1) * batch_size]
                 losses.append(self._step(data, index, batch_size, rate, Key(key.seed, key.step + count)))

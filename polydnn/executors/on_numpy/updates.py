@@ -13,16 +13,19 @@ from polydnn.executors.on_numpy.team import team
 from polydnn.optimizers.clipping import clip_by_global_norm, clip_by_value
 from polydnn.optimizers.weight_decay import add_penalty_gradient, decay_weight, penalty
 
-__all__ = ["CHUNK", "Update", "is_plain_descent"]
+__all__ = ["CHUNK", "FlatUpdate", "Update", "is_plain_descent"]
 
 CHUNK = 2**16
-"""Elements handled at once, so that what passes between the operations of an optimizer stays in a second-level cache."""
+"""Elements handled at once, so that what passes between an optimizer's operations stays in a second-level cache."""
 
 SHARED = 2**18
 """Elements from which on two halves are worked on at the same time."""
 
 FlatUpdate = Callable[[Matrix, Matrix, Mapping[str, Matrix], float, int], None]
-"""``update(parameters, gradients, slots, learning_rate, step)`` changes parameters and slots where they lie."""
+"""``rule(parameters, gradients, slots, learning_rate, step)`` changes parameters and slots, flat arrays, in place.
+
+It may use the gradients as it likes, and is called for two parts at the same time where there are many parameters.
+"""
 
 
 def is_plain_descent(plan: StepPlan) -> bool:
