@@ -83,8 +83,8 @@ SIGNATURE = re.compile(r'extern "C" __global__ void (\w+)\(([^)]*)\)')
 
 
 @cache
-def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="cuda_on_host_"))
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="cuda_on_host_")  # removed when the process ends
 
 
 @cache
@@ -97,7 +97,7 @@ def _library(text: str) -> ctypes.CDLL:
             f'extern "C" int launch_{name}(int gx, int gy, int bx, int by, void** a) '
             f"{{ return run_grid(gx, gy, bx, by, [&] {{ {name}({values}); }}); }}"
         )
-    path = _folder() / f"{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}.so"
+    path = Path(_folder().name) / f"{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}.so"
     command = [str(COMPILER), "-x", "c++", "-std=c++14", "-O1", "-fPIC", "-shared", "-ffp-contract=off", "-Werror"]
     done = subprocess.run(
         [*command, "-Wno-unused-function", "-o", str(path), "-"],

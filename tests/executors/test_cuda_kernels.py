@@ -218,6 +218,21 @@ def test_cross_entropy_far_out_and_close_by(compiled: Any) -> None:
     assert np.isnan(values[2:]).all()
 
 
+def test_small_cross_entropies_keep_their_digits(compiled: Any) -> None:
+    """The rounding of z - m, which the exponential magnifies, is made up for; equal scores are each counted once."""
+    dtype, launch = compiled
+    rng = np.random.default_rng(3)
+    z = np.concatenate([rng.uniform(0, 1, (60, 40)), np.full((2, 40), 0.7)]).astype(dtype)
+    z[:60, 7] += 80 if dtype == "float32" else 600
+    rows, gradient, values = len(z), np.zeros_like(z), np.zeros(len(z), dtype)
+    labels, one = np.full(rows, 7), np.dtype(dtype).type(1)
+    launch("softmax_cross_entropy_labels", (8,), (32, 8), z, labels, NULL, one, gradient, values, rows, 40)
+    wide = z.astype(np.longdouble)
+    others = np.delete(wide, 7, axis=1) - wide[:, 7:8]
+    exact = np.log1p(np.exp(others).sum(axis=1))
+    np.testing.assert_allclose(values / exact, np.ones(rows), rtol=5 * np.finfo(dtype).eps)
+
+
 def test_which_losses_have_kernels() -> None:
     z = np.zeros((2, 3))
     cross, form = losses.categorical_cross_entropy(), LOSSES["softmax_cross_entropy_labels"][0]
