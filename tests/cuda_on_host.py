@@ -4,6 +4,7 @@ Blocks run one after another, the threads of a block in turns from barrier to ba
 others wait at a barrier is reported: on a GPU that is undefined.
 """
 
+import atexit
 import ctypes
 import hashlib
 import re
@@ -83,8 +84,10 @@ SIGNATURE = re.compile(r'extern "C" __global__ void (\w+)\(([^)]*)\)')
 
 
 @cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="cuda_on_host_")  # removed when the process ends
+def _folder() -> Path:
+    made = tempfile.mkdtemp(prefix="cuda_on_host_")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
 
 
 @cache
@@ -97,7 +100,7 @@ def _library(text: str) -> ctypes.CDLL:
             f'extern "C" int launch_{name}(int gx, int gy, int bx, int by, void** a) '
             f"{{ return run_grid(gx, gy, bx, by, [&] {{ {name}({values}); }}); }}"
         )
-    path = Path(_folder().name) / f"{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}.so"
+    path = _folder() / f"{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}.so"
     command = [str(COMPILER), "-x", "c++", "-std=c++14", "-O1", "-fPIC", "-shared", "-ffp-contract=off", "-Werror"]
     done = subprocess.run(
         [*command, "-Wno-unused-function", "-o", str(path), "-"],
