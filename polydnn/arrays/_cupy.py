@@ -50,6 +50,15 @@ class CupyBackend(Backend):
             end.synchronize()
             return float(self._cupy.cuda.get_elapsed_time(begin, end)) / 1000
 
+    def peak_bytes(self, run: Callable[[], object]) -> int | None:
+        with self.device:  # the pool gives nothing back by itself, so that it ends as large as it had to be
+            pool = self._cupy.get_default_memory_pool()
+            pool.free_all_blocks()
+            before = int(pool.used_bytes())
+            run()
+            self.synchronize()
+            return max(int(pool.total_bytes()) - before, 0)
+
     @property
     def on_host(self) -> bool:
         return False

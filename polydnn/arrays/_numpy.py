@@ -1,5 +1,6 @@
 """NumPy: the default backend, on the CPU."""
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from polydnn.arrays.backend import Backend
 from polydnn.arrays.machine import cpu_name
+from polydnn.arrays.memory import traced_peak
 from polydnn.errors import BackendUnavailableError
 from polydnn.types import Array, DType
 
@@ -60,6 +62,9 @@ class NumpyBackend(Backend):
             return value  # the common case in a training loop
         self.refuse_foreign(value, "value")
         return self._bring(value, dtype)
+
+    def peak_bytes(self, run: Callable[[], object]) -> int | None:
+        return traced_peak(run)
 
     def device_name(self) -> str:
         return cpu_name()

@@ -53,6 +53,15 @@ class TorchBackend(Backend):
             end.synchronize()
             return float(begin.elapsed_time(end)) / 1000
 
+    def peak_bytes(self, run: Callable[[], object]) -> int | None:
+        if self.device.type != "cuda":
+            return super().peak_bytes(run)
+        cuda = self._torch.cuda
+        cuda.reset_peak_memory_stats(self.device)
+        before = int(cuda.memory_allocated(self.device))
+        run()
+        return max(int(cuda.max_memory_allocated(self.device)) - before, 0)
+
     @property
     def on_host(self) -> bool:
         return bool(self.device.type == "cpu")

@@ -61,6 +61,11 @@ class Backend(ABC):
         self.synchronize()
         return time.perf_counter() - started
 
+    def peak_bytes(self, run: Callable[[], object]) -> int | None:
+        """The most memory that arrays made by ``run()`` held at one time; None where the library does not tell."""
+        run()
+        return None
+
     @property
     def on_host(self) -> bool:
         """Whether it computes on this computer's processor, so that the processor's caches and memory are its own."""

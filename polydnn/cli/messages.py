@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from polydnn.arrays.memory import memory_ran_out
 from polydnn.errors import PolydnnError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _explain(error: Exception, debug: bool) -> None:
         click.echo(f"Error: {error}", err=True)
         return
     text = " ".join(str(error).split())
-    if _memory_ran_out(error):
+    if memory_ran_out(error):
         said = f" ({text.rstrip('.')})" if text else ""
         click.echo(
             f"Error: the memory does not suffice{said}. What it holds grows with the widths of --hidden, with "
@@ -89,12 +90,6 @@ def _explain(error: Exception, debug: bool) -> None:
     else:
         click.echo(f"Error: unexpected {type(error).__name__}{': ' if text else ''}{text}", err=True)
         click.echo("This should not happen. Run the command again with --debug for the traceback to report.", err=True)
-
-
-def _memory_ran_out(error: Exception) -> bool:
-    """Whether an allocation failed: array libraries raise other classes than MemoryError for it."""
-    words = ("can't allocate memory", "out of memory", "RESOURCE_EXHAUSTED", "array is too big", "Maximum allowed")
-    return isinstance(error, MemoryError) or any(each in str(error) for each in words)
 
 
 def _silence_standard_output() -> None:

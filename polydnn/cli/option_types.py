@@ -10,7 +10,7 @@ import click
 from polydnn.cli.item_text import Item, item_from_text
 from polydnn.errors import InvalidArgumentError
 
-__all__ = ["ExperimentType", "Hidden", "ItemType", "Number", "Whole"]
+__all__ = ["Caches", "ExperimentType", "Hidden", "ItemType", "Number", "Sizes", "Whole"]
 
 if TYPE_CHECKING:
     Base = click.ParamType[Any]
@@ -136,5 +136,44 @@ class ItemType(ExperimentType):
             return None
         try:
             return item_from_text(value)
+        except InvalidArgumentError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Sizes(ExperimentType):
+    """Batch sizes: a range with its powers of two, ``1:4096``, or a list, ``16,64,256``."""
+
+    name = "sizes"
+    expected = "a range such as 1:4096 or a list such as 16,64,256"
+
+    def fits(self, value: object) -> bool:
+        whole = isinstance(value, list) and all(isinstance(each, int) and not isinstance(each, bool) for each in value)
+        return isinstance(value, str) or whole
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        from polydnn.batch_size.sizes import parse_sizes
+
+        try:
+            return parse_sizes(value if isinstance(value, str) else ",".join(map(str, value)))
+        except InvalidArgumentError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Caches(ExperimentType):
+    """Sizes of caches by level, ``L2=1M,L3=32M``."""
+
+    name = "caches"
+    expected = "sizes by level such as 'L2=1M,L3=32M'"
+
+    def fits(self, value: object) -> bool:
+        return isinstance(value, str)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, int]:
+        from polydnn.batch_size.cache_sizes import parse_caches
+
+        if isinstance(value, dict):
+            return value
+        try:
+            return parse_caches(value)
         except InvalidArgumentError as error:
             self.fail(str(error), param, ctx)

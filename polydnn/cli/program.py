@@ -17,6 +17,7 @@ from polydnn.registry import Entry, command_entries, default_registry
 __all__ = ["Program", "main"]
 
 COMMANDS = {
+    "batch-size": "Measure and predict which batch size is best on this machine, and say why.",
     "datasets": "List the data sets, describe one, or fetch one.",
     "doctor": "Report processor, caches, BLAS, memory, backends and GPU.",
     "evaluate": "Measure a trained model on a data set.",
@@ -25,7 +26,7 @@ COMMANDS = {
     "predict": "Predict classes or values for the rows of a file.",
     "train": "Train a network; with nothing else given, on handwritten digits.",
 }
-"""Name and summary; the command is the object of that name in the module of that name."""
+"""Name and summary; the command is the object of that name, with underscores, in the module of that name."""
 
 
 class Program(SectionedGroup):
@@ -47,7 +48,8 @@ class Program(SectionedGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
-            found: click.Command = getattr(import_module(f"polydnn.cli.{cmd_name}"), cmd_name)
+            name = cmd_name.replace("-", "_")
+            found: click.Command = getattr(import_module(f"polydnn.cli.{name}"), name)
             return add_global_options(found)
         plain = cmd_name.rpartition(":")[2]
         if not any(entry.spec.name == plain for entry in _plugin_commands()):
