@@ -29,23 +29,52 @@ class Heats:
         tried: list[Runner] = []
         for factor in factors:
             tried += self._race(seeds[0], {size: factor * rate for size, rate in self.rates.items()}, tried)
-        first = [min((each for each in tried if each.batch_size == size), key=_seconds) for size in self.runs]
-        kept, done = list(first), [seeds[0]]
-        going = {each.batch_size: each.learning_rate for each in first if each.crossing is not None}
+        kept = {size: [min((each for each in tried if each.batch_size == size), key=_seconds)] for size in self.runs}
+        done = [seeds[0]]
         for seed in seeds[1:]:
-            expected = sum(each.wall for each in kept if each.seed == done[-1] and each.batch_size in going)
-            if not going or self.time_left() < expected:
+            going = {size: found[0] for size, found in kept.items() if found[0].crossing is not None}
+            if not going or self.time_left() < sum(found[-1].wall for found in kept.values()):
                 break
-            kept += self._race(seed, going, ())
+            self._add(kept, seed, {size: each.learning_rate for size, each in going.items()})
             done.append(seed)
-        missed = [each for each in first if each.crossing is None]
-        rows = [_row(each) for each in kept] + [_not_again(each, seed) for seed in done[1:] for each in missed]
+        dropped = self._mended(kept, done, factors)
+        used = [each for found in kept.values() for each in found]
+        rows = [_row(each) for each in used]
+        rows += [_not_again(found[0], seed) for found in kept.values() if len(found) == 1 for seed in done[1:]]
         return {
             "seeds": done,
             "rows": sorted(rows, key=lambda row: (row["batch_size"], row["seed"])),
-            "other_rates": [_row(each) for each in tried if all(each is not other for other in first)],
+            "other_rates": [_row(each) for each in tried + dropped if all(each is not other for other in used)],
             **_summary(kept),
         }
+
+    def _mended(self, kept: dict[int, list[Runner]], done: Sequence[int], factors: Sequence[float]) -> list[Runner]:
+        """Where a rate that did well with the first seed diverged with another, the next lower one takes its place.
+
+        What was dropped comes back.
+        """
+        dropped: list[Runner] = []
+        while self.time_left() > 0.0:
+            lower: dict[int, float] = {}
+            for size, found in kept.items():
+                less = [
+                    factor * self.rates[size]
+                    for factor in factors
+                    if factor * self.rates[size] < found[0].learning_rate
+                ]
+                if less and any(each.diverged for each in found[1:]):
+                    lower[size] = max(less)
+            if not lower:
+                break
+            for size in lower:
+                dropped += kept.pop(size)
+            for seed in done:
+                self._add(kept, seed, lower)
+        return dropped
+
+    def _add(self, kept: dict[int, list[Runner]], seed: int, rates: Mapping[int, float]) -> None:
+        for runner in self._race(seed, rates, ()):
+            kept.setdefault(runner.batch_size, []).append(runner)
 
     def _race(self, seed: int, rates: Mapping[int, float], before: Sequence[Runner]) -> list[Runner]:
         runners = []
@@ -87,23 +116,25 @@ def _row(runner: Runner) -> dict[str, Any]:
     }
 
 
-def _summary(kept: Sequence[Runner]) -> dict[str, Any]:
-    """Means over the seeds that got there, and the best of them."""
-    there = [(each, each.crossing) for each in kept if each.crossing is not None]
-    seconds: dict[int, list[float]] = {}
-    steps: dict[int, list[float]] = {}
-    for runner, crossing in there:
-        seconds.setdefault(runner.batch_size, []).append(crossing.seconds)
-        steps.setdefault(runner.batch_size, []).append(math.log(crossing.steps))
-    measured = means_over_seeds(seconds, {runner.batch_size: (c.low, c.high) for runner, c in there})
-    best = best_of(measured)
+def _summary(kept: Mapping[int, Sequence[Runner]]) -> dict[str, Any]:
+    """Means over the seeds that got there; the best is one that all seeds got to, where there is such a one."""
+    there = {size: [each.crossing for each in found if each.crossing is not None] for size, found in kept.items()}
+    measured = means_over_seeds(
+        {size: [each.seconds for each in found] for size, found in there.items()},
+        {size: (found[0].low, found[0].high) for size, found in there.items() if found},
+    )
+    most = max((each.count for each in measured), default=0)
+    best = best_of([each for each in measured if each.count == most])
     return {
         "measured": [
             {
                 "batch_size": each.batch_size,
                 "seconds_to_target": each.seconds,
                 "seconds_to_target_interval": list(each.interval),
-                "steps_to_target": math.exp(math.fsum(steps[each.batch_size]) / each.count),
+                "steps_to_target": math.exp(
+                    math.fsum(math.log(at.steps) for at in there[each.batch_size]) / each.count
+                ),
+                "learning_rate": kept[each.batch_size][0].learning_rate,
                 "seeds": each.count,
             }
             for each in measured

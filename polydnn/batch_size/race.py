@@ -55,6 +55,7 @@ class Runner:
     limit: float = math.inf
     looks: list[tuple[int, float, float]] = field(default_factory=list)
     crossing: Crossing | None = None
+    diverged: bool = False
     why: str = ""
     wall: float = 0.0
 
@@ -98,6 +99,7 @@ class Runner:
     def _look(self) -> None:
         self.looks.append((self.run.steps, self.run.seconds, self.run.loss()))
         if self.run.diverged:
+            self.diverged = True
             self.why = f"the loss was no longer finite after {self.run.steps} steps"
         elif len(self.looks) == 1 and self.looks[0][2] <= self.target:
             self.why = "the loss was at the target before the first step"

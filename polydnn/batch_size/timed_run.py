@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from polydnn.arrays import stream
 from polydnn.execution.choice import FirstBatch, choose
 from polydnn.execution.executor import Data
@@ -136,9 +138,10 @@ class TimedRun:
         """Stand before the first step of a run from ``arrays``; whatever has to be compiled is compiled here."""
         self._arrays, self._rate, self._seed = arrays, learning_rate, seed
         self._rewind()
-        for place in {0, self._epoch_steps - 1}:  # a full batch and the short last one
-            self.steps = place
-            self._bundle(1)
+        with np.errstate(all="ignore"):
+            for place in {0, self._epoch_steps - 1}:  # a full batch and the short last one
+                self.steps = place
+                self._bundle(1)
         self._rewind()
 
     def again(self) -> None:
@@ -155,14 +158,16 @@ class TimedRun:
         synchronize = self.problem.plan.backend.synchronize
         synchronize()
         started = time.perf_counter()
-        while self.steps < to and not self.diverged:
-            self._bundle(to - self.steps)
+        with np.errstate(all="ignore"):  # a run that diverges says so itself
+            while self.steps < to and not self.diverged:
+                self._bundle(to - self.steps)
         synchronize()
         self.seconds += time.perf_counter() - started
 
     def loss(self) -> float:
         """The loss where the run stands; infinite once it has diverged."""
-        found = math.inf if self.diverged else self.problem.loss(self._executor.read()[0])
+        with np.errstate(all="ignore"):
+            found = math.inf if self.diverged else self.problem.loss(self._executor.read()[0])
         self.diverged = not math.isfinite(found)
         return math.inf if self.diverged else found
 

@@ -65,7 +65,7 @@ def validate(
     ``x`` and ``y`` (with weights) are what its ``fit`` takes. A run starts from the first weights of its seed, whatever
     the trainer has learnt, and its learning rate is constant: the trainer's, scaled from its own batch size by
     ``scaling``. The rule's rate times each of ``factors`` is tried with the first seed; the factor that is there first
-    is kept for the others.
+    is kept for the others, and the next smaller one where it diverges with one of them.
 
     The loss is that of 1024 fixed training rows, without dropout and penalties; it is looked at after every tenth part
     more steps, and the target is reached where two looks in a row find it there, the crossing being interpolated before

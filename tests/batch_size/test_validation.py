@@ -10,6 +10,7 @@ import pytest
 import polydnn
 from polydnn.arrays import Backend
 from polydnn.batch_size.schema import FORM, check_form
+from polydnn.batch_size.timed_run import TimedRun
 from polydnn.batch_size.validation import scaled_rate, validate
 from polydnn.errors import InvalidArgumentError, InvalidDataError
 
@@ -131,9 +132,8 @@ def test_a_budget_that_is_spent_is_said() -> None:
 
 
 def test_a_size_that_diverges_is_not_tried_again() -> None:
-    with np.errstate(all="ignore"):
-        found = validate(trainer_of(), X, Y, sizes=[16, 64], scaling="none", factors=(1.0,), target_loss=0.2, **QUICK)
-        wild = validate(trainer_of(learning_rate=5.0, batch_size=1), X, Y, sizes=[1], target_loss=0.2, **QUICK)
+    found = validate(trainer_of(), X, Y, sizes=[16, 64], scaling="none", factors=(1.0,), target_loss=0.2, **QUICK)
+    wild = validate(trainer_of(learning_rate=5.0, batch_size=1), X, Y, sizes=[1], target_loss=0.2, **QUICK)
     assert all(row["reached"] for row in found["rows"])
     assert [row["reached"] for row in wild["rows"]] == [False]
     assert "no longer finite" in wild["rows"][0]["why"]
@@ -141,11 +141,28 @@ def test_a_size_that_diverges_is_not_tried_again() -> None:
 
 def test_rows_for_a_size_that_failed_once_say_so() -> None:
     asked: dict[str, Any] = {"sizes": [1, 64], "scaling": "linear", "target_loss": 0.2, **QUICK}
-    with np.errstate(all="ignore"):
-        found = validate(trainer_of(learning_rate=0.5, batch_size=4), X, Y, **asked)  # 8.0 for 64 rows
+    found = validate(trainer_of(learning_rate=0.5, batch_size=4), X, Y, **asked)  # 8.0 for 64 rows
     lost = [row for row in found["rows"] if row["batch_size"] == 64]
     assert [row["seed"] for row in lost] == [0, 1]
     assert lost[1]["why"].startswith("not tried again after seed 0: the loss was no longer finite")
+
+
+def test_a_rate_that_diverges_with_another_seed_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = TimedRun.loss
+
+    def loss(run: TimedRun) -> float:
+        run.diverged = run.steps > 0 and run._seed == 1 and run._rate > 0.15
+        return whole(run)
+
+    monkeypatch.setattr(TimedRun, "loss", loss)
+    asked: dict[str, Any] = {"sizes": [32, 64], "target_loss": 0.1, "seeds": (0, 1, 2), "budget": 60.0}
+    found = validate(trainer_of(), X, Y, factors=(4.0, 1.0, 2.0), **asked)  # 0.2, 0.05, 0.1
+    assert [row["learning_rate"] for row in found["rows"]] == [0.1] * 6
+    assert all(row["reached"] for row in found["rows"])
+    fallen = [row for row in found["other_rates"] if "no longer finite" in row["why"]]
+    assert {(row["learning_rate"], row["seed"]) for row in fallen} == {(0.2, 1)}
+    alone = validate(trainer_of(), X, Y, factors=(4.0,), **asked)  # nothing to give way to
+    assert [row["seeds"] for row in alone["measured"]] == [2, 2]
 
 
 def test_a_schedule_is_left_out_and_said_to_be() -> None:
