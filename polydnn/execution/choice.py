@@ -7,16 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polydnn.errors import InvalidArgumentError, did_you_mean
-from polydnn.execution.executor import Data, Executor, ExecutorFactory, PureExecutor, executor_of
+from polydnn.execution.executor import TOLERANCE, Data, Executor, ExecutorFactory, PureExecutor, executor_of
 from polydnn.execution.plan import Key, OptimizerState, StepPlan
 from polydnn.execution.reference import NO_NOISE, back_propagation, reference_step, update_rule
 from polydnn.execution.tuning import fastest
 from polydnn.types import Array, Gradients, Parameters
 
 __all__ = ["TOLERANCE", "Candidate", "Choice", "FirstBatch", "choose"]
-
-TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
-"""Largest difference allowed between an executor and the reference, relative to the largest element of each array."""
 
 NOISE_LEVEL = 1e-3
 """Gradients below this part of an array's largest may be rounding alone; see ``_parameter_gap``."""
@@ -106,7 +103,7 @@ def choose(plan: StepPlan, batch: FirstBatch, candidates: Sequence[Candidate], e
         try:
             executor = executor_of(plan, candidate.build(plan))
             loss = batch.run(executor)
-            reason = _difference(plan, batch, expected, (*executor.read(), loss))
+            reason = _difference(plan, batch, expected, (*executor.read(), loss), executor.tolerance)
         except NotImplementedError as error:
             (remarks if execution == "auto" else reasons).append(f"executor {candidate.name!r} is not used: {error}")
             continue
@@ -175,10 +172,14 @@ def _expected(plan: StepPlan, batch: FirstBatch) -> Expected:
 
 
 def _difference(
-    plan: StepPlan, batch: FirstBatch, expected: Expected, found: tuple[Parameters, OptimizerState, Array]
+    plan: StepPlan,
+    batch: FirstBatch,
+    expected: Expected,
+    found: tuple[Parameters, OptimizerState, Array],
+    tolerance: float,
 ) -> str | None:
     """The first array of ``found`` that departs from ``expected``, in words; None where all agree."""
-    tolerance, host = TOLERANCE[plan.network.dtype], plan.backend.to_numpy
+    host = plan.backend.to_numpy
     slopes = {name: host(gradient) for name, gradient in expected.gradients.items()}
     steepest = max(map(_largest, slopes.values()), default=0.0)
     level = {name: slope for name, slope in slopes.items() if _largest(slope) <= tolerance * steepest}

@@ -10,7 +10,11 @@ import numpy as np
 from polydnn.execution.plan import Key, OptimizerState, Step, StepPlan
 from polydnn.types import Array, Parameters
 
-__all__ = ["Data", "Executor", "ExecutorFactory", "PureExecutor", "all_finite_on_host", "executor_of"]
+__all__ = ["TOLERANCE", "Data", "Executor", "ExecutorFactory", "PureExecutor", "all_finite_on_host", "executor_of"]
+
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+"""Largest difference allowed between an executor and the reference, relative to the largest element of each array."""
 
 
 class Data(NamedTuple):
@@ -34,6 +38,11 @@ class Executor(ABC):
 
     def __init__(self, plan: StepPlan) -> None:
         self.plan = plan
+
+    @property
+    def tolerance(self) -> float:
+        """How far its results may lie from the reference's; wider only where the user asked for a lower precision."""
+        return TOLERANCE[self.plan.network.dtype]
 
     @abstractmethod
     def load(self, parameters: Parameters, optimizer_state: OptimizerState) -> None:

@@ -3,8 +3,7 @@
 ``POLYDNN_PRECISION=tf32`` in the environment does; ``float32``, or nothing, computes in float32. TF32 keeps 10 bits of
 a mantissa instead of 23: products are off by about 3e-4 of their size. It is an environment variable, like
 ``POLYDNN_BACKEND``, because it belongs to a machine rather than to a network: a checkpoint continued elsewhere must not
-depend on it silently. ``CupyExecutor.tolerance`` says what a check of the first batch would have to allow; the check
-allows float32's, so that for now TF32 runs only where an executor is built by hand.
+depend on it silently. ``CupyExecutor.tolerance`` says what the comparison on the first batch then has to allow.
 """
 
 import os

@@ -66,10 +66,10 @@ def _two_passes(a: Matrix, b: Matrix, c: Matrix) -> Product:
 
 
 def _routines(a: Matrix, b: Matrix, c: Matrix, beta: float) -> Iterator[tuple[str, Product]]:
-    """Every routine that computes this product; the first serves everywhere."""
-    if beta:
+    """Every routine that computes this product, the one to take unmeasured first."""
+    if beta and not libraries():
         yield "dot in two passes", _two_passes(a, b, c)
-    else:
+    elif not beta:
         product = _dot(a, b, c)
         yield "dot", lambda alpha: product()
     if not c.flags.c_contiguous:
@@ -117,9 +117,8 @@ def _chosen(what: str, a: Matrix, b: Matrix, c: Matrix, beta: float) -> str:
         "threads": {blas.name: blas.threads for blas in libraries()},
     }
     twins = _twin(a), _twin(b), _twin(c)
-    steady = {name: call for name, call in _routines(*twins, beta) if _steady(call, twins[2])}
-    if not steady:
-        steady = dict(list(_routines(*twins, beta))[:1])
+    all_of_them = dict(_routines(*twins, beta))
+    steady = {name: call for name, call in all_of_them.items() if _steady(call, twins[2])} or all_of_them
     return fastest(question, {name: _small(call) for name, call in steady.items()})[0]
 
 
