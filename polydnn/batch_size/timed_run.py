@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from polydnn.arrays import stream
-from polydnn.execution.choice import FirstBatch, choose
+from polydnn.batch_size.twin import Twin, twin_of
 from polydnn.execution.executor import Data
 from polydnn.execution.plan import Key, StepPlan, first_state
 from polydnn.layers import Normalization
 from polydnn.network import Network
 from polydnn.training import Trainer
-from polydnn.training.batches import Rows, batch_count, epoch_batches, epoch_order
+from polydnn.training.batches import Rows, batch_count, epoch_order
 from polydnn.training.evaluation import evaluate
-from polydnn.training.placement import place_fit
 from polydnn.training.weights import ClassWeight
 from polydnn.types import Array, Parameters
 
@@ -31,17 +30,25 @@ EVALUATION_ROWS = 1024
 
 @dataclass(frozen=True)
 class Problem:
-    """What all runs share: a trainer's plan on a network of its own, the rows on the device, those the loss is of."""
+    """What all runs share: a copy of the trainer with the rows in place, and those that the loss is of."""
 
-    trainer: Trainer
-    plan: StepPlan
-    rows: Rows
+    twin: Twin
     shown: Rows
+
+    @property
+    def plan(self) -> StepPlan:
+        """What the steps are made of."""
+        return self.twin.plan
+
+    @property
+    def rows(self) -> Rows:
+        """The rows to train on."""
+        return self.twin.rows
 
     @property
     def reference_size(self) -> int:
         """The trainer's own batch size in rows."""
-        size = self.trainer.batch_size
+        size = self.twin.trainer.batch_size
         return len(self.rows) if size == "full" else min(int(size), len(self.rows))
 
     def first_arrays(self, seed: int) -> Parameters:
@@ -66,26 +73,19 @@ def place_problem(
     *,
     sample_weight: object | None = None,
     class_weight: ClassWeight | None = None,
-    evaluation_rows: int = EVALUATION_ROWS,
+    validation_fraction: float | None = None,
 ) -> Problem:
     """The rows of a fit of ``trainer``, placed without touching it; raises what its ``fit`` raises for them."""
-    given = trainer.network
-    twin = given.to(given.backend)
-    rows, _ = place_fit(
-        twin,
-        trainer.loss,
+    twin = twin_of(
+        trainer,
         x,
         y,
-        seed=trainer.seed,
         sample_weight=sample_weight,
         class_weight=class_weight,
-        validation_data=None,
-        validation_fraction=None,
+        validation_fraction=validation_fraction,
     )
-    network = _fresh(twin, trainer.seed, twin.arrays)
-    plan = StepPlan(network, trainer.loss, trainer.optimizer, trainer.penalties)
-    places = stream(trainer.seed, "batch-size evaluation").permutation(len(rows))[:evaluation_rows]
-    return Problem(trainer, plan, rows, rows.take(places, network.backend))
+    places = stream(trainer.seed, "batch-size evaluation").permutation(len(twin.rows))[:EVALUATION_ROWS]
+    return Problem(twin, twin.rows.take(places, twin.backend))
 
 
 def _fresh(network: Network, seed: int, learnt: Mapping[str, Array]) -> Network:
@@ -116,22 +116,11 @@ class TimedRun:
 
     def __init__(self, problem: Problem, batch_size: int) -> None:
         self.problem, self.batch_size = problem, batch_size
-        rows, plan, trainer = problem.rows, problem.plan, problem.trainer
+        rows = problem.rows
         self._size = min(batch_size, len(rows))
         self._epoch_steps = batch_count(len(rows), self._size)
         self._data = Data(rows.x, rows.y, rows.weights)
-        first = next(epoch_batches(rows, self._size, trainer.seed, 0, plan.backend))
-        batch = FirstBatch(
-            plan.network.arrays,
-            first_state(plan),
-            first.x,
-            first.y,
-            trainer.learning_rate,
-            Key(trainer.seed, 1),
-            first.weights,
-            bundles=self._size < len(rows),
-        )
-        choice = choose(plan, batch, trainer.executors, trainer.execution)
+        choice = problem.twin.choice(self._size)
         self._executor, self.execution = choice.executor, choice.name
 
     def start(self, arrays: Parameters, learning_rate: float, seed: int) -> None:

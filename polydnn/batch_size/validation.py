@@ -58,14 +58,15 @@ def validate(
     give_up: float = 4.0,
     sample_weight: object | None = None,
     class_weight: ClassWeight | None = None,
+    validation_fraction: float | None = None,
     report: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Train fresh copies of ``trainer`` to ``target_loss`` at each of ``sizes``; the record's ``validation``.
 
-    ``x`` and ``y`` (with weights) are what its ``fit`` takes. A run starts from the first weights of its seed, whatever
-    the trainer has learnt, and its learning rate is constant: the trainer's, scaled from its own batch size by
-    ``scaling``. The rule's rate times each of ``factors`` is tried with the first seed; the factor that is there first
-    is kept for the others, and the next smaller one where it diverges with one of them.
+    ``x``, ``y``, weights and ``validation_fraction`` are what its ``fit`` takes. A run starts from the first weights of
+    its seed, whatever the trainer has learnt, and its learning rate is constant: the trainer's, scaled from its own
+    batch size by ``scaling``. The rule's rate times each of ``factors`` is tried with the first seed; the factor that
+    is there first is kept for the others, and the next smaller one where it diverges with one of them.
 
     The loss is that of 1024 fixed training rows, without dropout and penalties; it is looked at after every tenth part
     more steps, and the target is reached where two looks in a row find it there, the crossing being interpolated before
@@ -88,7 +89,14 @@ def validate(
     def time_left() -> float:
         return asked.budget - (time.perf_counter() - started)
 
-    problem = place_problem(trainer, x, y, sample_weight=sample_weight, class_weight=class_weight)
+    problem = place_problem(
+        trainer,
+        x,
+        y,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        validation_fraction=validation_fraction,
+    )
     kept = [size for size in asked.sizes if size <= len(problem.rows)]
     if not kept:
         msg = f"sizes: all of {list(asked.sizes)} are larger than the {len(problem.rows)} rows; give smaller ones."
@@ -181,15 +189,16 @@ def _target(
             msg = f"target_loss must be a number below {before:.6g}, the loss before training, found {given!r}."
             raise InvalidArgumentError(msg)
         return float(given), "it was given"
+    rate = problem.twin.trainer.learning_rate
     run, last = TimedRun(problem, problem.reference_size), MOST_EPOCHS * -(-len(problem.rows) // problem.reference_size)
-    run.start(problem.first_arrays(asked.seeds[0]), problem.trainer.learning_rate, asked.seeds[0])
+    run.start(problem.first_arrays(asked.seeds[0]), rate, asked.seeds[0])
     while run.seconds < asked.share(sizes) and run.steps < last and not run.diverged and time_left() > 0.0:
         run.advance(min(max(run.steps + 1, math.floor(NEXT_LOOK * run.steps)), last))
     after = run.loss()
     if not after <= before - VISIBLE * abs(before):
         msg = (
-            f"no target loss could be chosen: with batch size {problem.reference_size} and learning rate "
-            f"{problem.trainer.learning_rate:g} the loss went from {before:.6g} to {after:.6g} in {run.steps} steps. "
+            f"no target loss could be chosen: with batch size {problem.reference_size} and learning rate {rate:g} the "
+            f"loss went from {before:.6g} to {after:.6g} in {run.steps} steps. "
             f"Give target_loss, another learning rate, or a larger budget than {asked.budget:g} s."
         )
         raise InvalidArgumentError(msg)

@@ -178,6 +178,12 @@ def test_weights_are_those_of_the_fit() -> None:
     assert [row["steps"] for row in found["rows"]] != [row["steps"] for row in plain["rows"]]
 
 
+def test_rows_set_aside_for_validation_are_not_trained_on() -> None:
+    found = validate(trainer_of(), X, Y, sizes=[16, 64], target_loss=0.2, validation_fraction=0.25, **QUICK)
+    assert found["evaluation_rows"] == 48
+    assert found["left_out"] == [{"batch_size": 64, "why": "there are only 48 rows"}]
+
+
 def test_it_runs_on_every_backend(backend: Backend) -> None:
     trainer = trainer_of(backend, "float32")
     found = validate(trainer, X, Y, sizes=[16, 64], target_loss=0.3, seeds=(0,), budget=60.0, scaling="square root")
