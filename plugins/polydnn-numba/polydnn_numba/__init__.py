@@ -1,4 +1,4 @@
-"""An executor for polydnn that numba compiles: tiny networks, a whole bundle of steps in one call."""
+"""An executor for polydnn that numba compiles: bundles of steps of a tiny network, one-pass updates of a large one."""
 
 from polydnn import ExecutorSpec, StepPlan, hookimpl
 from polydnn.execution import Executor
@@ -7,15 +7,29 @@ __all__ = ["numba_executor"]
 
 
 def numba_executor(plan: StepPlan) -> Executor:
-    """The executor for a plan; raises NotImplementedError, with the reason, for one that it does not serve."""
+    """The executor for a plan; raises NotImplementedError, with the reason, for one that it does not serve.
+
+    A network of dense layers with polydnn's own functions and at most ``layout.LARGEST`` parameters runs in compiled
+    code altogether. Of any other the NumPy executor does what it does, and hands the optimizer's update over.
+    """
     try:
+        from polydnn_numba.flat import one_pass_executor
         from polydnn_numba.tiny import TinyExecutor
     except ImportError as error:
         msg = f"numba cannot be imported: {error}"
         raise NotImplementedError(msg) from error
-    return TinyExecutor(plan)
+    try:
+        return TinyExecutor(plan)
+    except NotImplementedError as error:
+        reason = error
+    try:
+        return one_pass_executor(plan)
+    except NotImplementedError as error:
+        msg = f"{reason}; and {error}"
+        raise NotImplementedError(msg) from error
 
 
 @hookimpl
 def polydnn_executors() -> list[ExecutorSpec]:
-    return [ExecutorSpec("numba", numba_executor, "tiny networks in compiled code", backends=("numpy",))]
+    summary = "tiny networks in compiled code, one-pass updates of large ones"
+    return [ExecutorSpec("numba", numba_executor, summary, backends=("numpy",))]

@@ -4,7 +4,7 @@ import math
 
 from numba import njit
 
-from polydnn_numba.dense import COMPILED
+from polydnn_numba.compiling import COMPILED
 from polydnn_numba.elementary import FAR, exp, expm1, log1p, sigmoid, tanh
 from polydnn_numba.lanes import BYTES, copy_sign, load, select_eq, select_le, select_lt, store
 

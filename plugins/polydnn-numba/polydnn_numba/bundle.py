@@ -1,14 +1,13 @@
 """A whole bundle of training steps in one compiled call: gather the rows, forward, cost, backward, update."""
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from numba import njit
 
 from polydnn_numba.activations import activate, pull_back
-from polydnn_numba.dense import COMPILED, accumulate_gradient, backward, forward
+from polydnn_numba.compiling import COMPILED, FINGERPRINT, kept
+from polydnn_numba.dense import accumulate_gradient, backward, forward
 from polydnn_numba.lanes import BYTES, load, store
 from polydnn_numba.losses import LABELS, cost
 from polydnn_numba.updates import all_finite, clip, decay, penalize, update
@@ -152,15 +151,10 @@ def _differentiate(table, alphas, fixed, p, g, work, s, wide):
 
 
 def _compiled() -> Callable[..., Any]:
-    """The bundle, compiled when it is first called.
+    """The bundle, compiled when it is first called with a dtype, and kept on disk."""
+    fingerprint = FINGERPRINT
 
-    numba keeps compiled code on disk and notices a change of the file that holds the function, but not of the files of
-    what it calls. It does look at the values that a function closes over: hence the sources' fingerprint.
-    """
-    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    fingerprint = int.from_bytes(hashlib.blake2b(sources, digest_size=7).digest())
-
-    @njit(cache=True, **COMPILED)
+    @kept
     def steps(
         x, y, labels, weights, order, batch, rates, first_step,
         table, alphas, fixed, numbers, options, shift, scale,
@@ -180,8 +174,7 @@ def _compiled() -> Callable[..., Any]:
         row_wise = fixed[BLOCK] < 0
         block = abs(fixed[BLOCK])
         last = table[len(table) - 1]
-        if len(rates) == 0:
-            return fingerprint * 0
+        _ = fingerprint
         for count_of_steps in range(len(rates)):
             rate = rates[count_of_steps]
             rows = order[count_of_steps * batch : (count_of_steps + 1) * batch]
@@ -215,7 +208,7 @@ def _compiled() -> Callable[..., Any]:
             clip(g, numbers[CLIP_VALUE], numbers[CLIP_NORM])
             if numbers[DECAY] > 0.0:
                 decay(p, weight_mask, 1.0 - rate * numbers[DECAY])
-            update(fixed[OPTIMIZER], options, p, g, slots, rate, first_step + count_of_steps)
+            update(fixed[OPTIMIZER], options, p, g, slots[0], slots[1], slots[2], rate, first_step + count_of_steps)
             for i in range(fixed[PARAMETERS], len(p)):
                 p[i] = one * 0.0
             losses[count_of_steps] = loss
@@ -223,7 +216,7 @@ def _compiled() -> Callable[..., Any]:
                 return -count_of_steps - 1
         return len(rates)
 
-    return steps  # type: ignore[no-any-return]
+    return steps
 
 
 steps = _compiled()

@@ -8,16 +8,12 @@ ones for the biases. So Z = W^T X, dW = X dZ^T and dX = W dZ need no case for a 
 units instead, in vectors that may reach past the end of a row. What stands there is read, and in ``work`` written to.
 """
 
-from typing import Any
-
 from numba import njit
 
+from polydnn_numba.compiling import COMPILED
 from polydnn_numba.lanes import BYTES, keep, load, splat, store, total
 
-__all__ = ["COMPILED", "accumulate_gradient", "backward", "forward"]
-
-COMPILED: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
-"""How everything here is compiled: dividing by zero gives inf or NaN, as in NumPy."""
+__all__ = ["accumulate_gradient", "backward", "forward"]
 
 
 @njit(**COMPILED)

@@ -8,7 +8,7 @@ import math
 
 from numba import njit
 
-from polydnn_numba.dense import COMPILED
+from polydnn_numba.compiling import COMPILED
 from polydnn_numba.lanes import exponent, mantissa, polynomial, power_of_two, select_le
 
 __all__ = ["exp", "expm1", "log1p", "sigmoid", "tanh"]

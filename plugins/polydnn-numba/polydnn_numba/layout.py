@@ -12,11 +12,11 @@ from polydnn_numba.recognition import Rule, activation_kind, is_dense, is_dropou
 
 __all__ = ["LARGEST", "Layout", "Place", "layout_of"]
 
-LARGEST = 65536
+LARGEST = 16384
 """The most parameters of a network that is tiny: above, BLAS multiplies faster than the loops here."""
-CACHED = 24576
-"""Bytes that the activations of a block of examples may take, so that they stay in the first-level cache."""
-FEWEST, MOST = 2, 32
+CACHED = 98304
+"""Bytes that the activations of a block of examples may take: the second-level cache streams them."""
+FEWEST, MOST = 8, 32
 """Vectors of examples in a block."""
 
 
@@ -140,7 +140,7 @@ class _Space:
 
 def _block(widest: int, features: int, lanes: int, itemsize: int) -> int:
     """How many examples are worked on at once."""
-    fitting = CACHED // (2 * (features + widest) * itemsize * lanes)
+    fitting = CACHED // ((features + 2 * widest) * itemsize * lanes)  # two gradients are kept, each of one layer
     return lanes * min(max(fitting, FEWEST), MOST)
 
 

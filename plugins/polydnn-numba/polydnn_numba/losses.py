@@ -6,7 +6,7 @@ The two cross entropies are the stable forms, functions of the pre-activation be
 from numba import njit
 
 from polydnn_numba.activations import _largest
-from polydnn_numba.dense import COMPILED
+from polydnn_numba.compiling import COMPILED
 from polydnn_numba.elementary import exp, log1p, sigmoid
 from polydnn_numba.lanes import BYTES, copy_sign, keep, load, select_eq, select_le, select_lt, store, total
 

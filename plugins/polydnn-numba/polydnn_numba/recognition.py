@@ -14,11 +14,11 @@ OWN = "polydnn"
 
 
 class Rule(NamedTuple):
-    """An optimizer as compiled code knows it: its number, its options as numbers, the names of its state."""
+    """An optimizer as compiled code knows it: its number, its options as numbers, and which slot holds what."""
 
     kind: int
     options: tuple[float, ...]
-    slots: tuple[str, ...]
+    slots: dict[str, int]
 
 
 def same(a: Any, b: Any) -> bool:
@@ -110,21 +110,22 @@ def optimizer_rule(optimizer: Optimizer) -> Rule:
     given: Any = optimizer.options
     if optimizer.name == "sgd":
         if given["momentum"] == 0.0:
-            return _rule("sgd", (), ())
-        return _rule("momentum", (given["momentum"], given["nesterov"]), ("velocity",))
+            return _rule("sgd", [0.0])
+        return _rule("momentum", [given["momentum"], given["nesterov"]], "velocity")
     if optimizer.name in ("adam", "adamw"):
         names = ["beta1", "beta2", "eps", "amsgrad", "eps_inside_sqrt", "eps_hat"]
-        slots = ("gradient_sum", "square_sum", *["largest_sum"] * given["amsgrad"])
-        return _rule("adam", tuple(given[name] for name in names), slots)
+        largest = "largest_sum" if given["amsgrad"] else ""
+        return _rule("adam", [given[name] for name in names], "gradient_sum", "square_sum", largest)
     if optimizer.name == "rmsprop":
         names = ["decay", "momentum", "eps", "centered", "eps_inside_sqrt"]
-        slots = ("square_sum", *["gradient_sum"] * given["centered"], *["velocity"] * (given["momentum"] > 0.0))
-        return _rule("rmsprop", tuple(given[name] for name in names), slots)
+        mean, velocity = "gradient_sum" if given["centered"] else "", "velocity" if given["momentum"] else ""
+        return _rule("rmsprop", [given[name] for name in names], "square_sum", mean, velocity)
     if optimizer.name == "adagrad":
-        return _rule("adagrad", (given["eps"], given["eps_inside_sqrt"]), ("square_sum",))
+        return _rule("adagrad", [given["eps"], given["eps_inside_sqrt"]], "square_sum")
     msg = f"the optimizer {optimizer.name!r} is not one that it knows"
     raise NotImplementedError(msg)
 
 
-def _rule(kind: str, options: tuple[Any, ...], slots: tuple[str, ...]) -> Rule:
-    return Rule(updates.KINDS.index(kind), tuple(float(each) for each in options) or (0.0,), slots)
+def _rule(kind: str, options: list[Any], *slots: str) -> Rule:
+    numbers = tuple(float(each) for each in options)
+    return Rule(updates.KINDS.index(kind), numbers, {name: row for row, name in enumerate(slots) if name})

@@ -12,6 +12,7 @@ from polydnn_numba.bundle import OUT_OF_RANGE, steps
 from polydnn_numba.lanes import BYTES
 from polydnn_numba.layout import layout_of
 from polydnn_numba.recognition import optimizer_rule
+from polydnn_numba.updates import SLOTS
 
 __all__ = ["TinyExecutor"]
 
@@ -33,7 +34,7 @@ class TinyExecutor(Executor):
         self._dtype = np.dtype(plan.network.dtype)
         size = self._layout.size
         self._parameters, self._gradients = self._zeros(size), self._zeros(size)
-        self._slots = self._zeros(max(len(self._rule.slots), 1) * size).reshape(-1, size)
+        self._slots = self._zeros(SLOTS * size).reshape(SLOTS, size)
         self._weight_mask = self._zeros(size)
         for place in self._layout.places:
             self._weight_mask[place.span] = place.name in plan.weight_names
@@ -52,12 +53,11 @@ class TinyExecutor(Executor):
     # ---- arrays in and out -------------------------------------------------------------------------------------------
 
     def load(self, parameters: Any, optimizer_state: Any) -> None:
-        trained = {place.name for place in self._layout.places}
-        self._others = {name: array for name, array in parameters.items() if name not in trained}
+        self._loaded = dict(parameters)
         for place in self._layout.places:
             self._parameters[place.span] = parameters[place.name].reshape(-1)
-            for row, slot in zip(self._slots, self._rule.slots, strict=False):
-                row[place.span] = optimizer_state[place.name][slot].reshape(-1)
+            for slot, row in self._rule.slots.items():
+                self._slots[row, place.span] = optimizer_state[place.name][slot].reshape(-1)
         if self._layout.normalization is None:
             self._shift = self._scale = self._nothing
         else:
@@ -65,12 +65,12 @@ class TinyExecutor(Executor):
 
     def read(self) -> tuple[Any, Any]:
         flat, slots = self._parameters.copy(), self._slots.copy()
-        spans = [(place.name, place.span, place.shape) for place in self._layout.places]
-        parameters = {**self._others, **{name: flat[span].reshape(shape) for name, span, shape in spans}}
-        named = list(zip(self._rule.slots, slots, strict=False))
-        return parameters, {
-            name: {slot: row[span].reshape(shape) for slot, row in named} for name, span, shape in spans
-        }
+        parameters, state = dict(self._loaded), {}
+        for place in self._layout.places:
+            parameters[place.name] = flat[place.span].reshape(place.shape)
+            named = ((slot, slots[row, place.span]) for slot, row in self._rule.slots.items())
+            state[place.name] = {slot: array.reshape(place.shape) for slot, array in named}
+        return parameters, state
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,15 @@ import math
 
 from numba import njit
 
-from polydnn_numba.dense import COMPILED
+from polydnn_numba.compiling import COMPILED
 from polydnn_numba.lanes import BYTES, load, peak, select_eq, select_le, select_lt, sqrt, store, total
 
-__all__ = ["KINDS", "all_finite", "clip", "decay", "penalize", "update"]
+__all__ = ["KINDS", "SLOTS", "all_finite", "clip", "decay", "penalize", "update"]
 
 KINDS = ("sgd", "momentum", "adam", "rmsprop", "adagrad")
 """The optimizers by the number that compiled code knows them under."""
+SLOTS = 3
+"""The most arrays that an optimizer here remembers."""
 SGD, MOMENTUM, ADAM, RMSPROP, ADAGRAD = range(5)
 
 
@@ -72,19 +74,19 @@ def all_finite(p):
 
 
 @njit(**COMPILED)
-def update(kind, numbers, p, g, slots, rate, step):
-    """One step of an optimizer whose options are in ``numbers``; the rows of ``slots`` are its state."""
+def update(kind, numbers, p, g, slot0, slot1, slot2, rate, step):
+    """One step of an optimizer whose options are in ``numbers``; slots that it does not have are not looked at."""
     if kind == SGD:
         for i in range(0, len(p), BYTES // p.itemsize):
             store(p, i, load(p, i) - load(g, i) * rate)
     elif kind == MOMENTUM:
-        _momentum(numbers, p, g, slots[0], rate)
+        _momentum(numbers, p, g, slot0, rate)
     elif kind == ADAM:
-        _adam(numbers, p, g, slots, rate, step)
+        _adam(numbers, p, g, slot0, slot1, slot2, rate, step)
     elif kind == RMSPROP:
-        _rmsprop(numbers, p, g, slots, rate)
+        _rmsprop(numbers, p, g, slot0, slot1, slot2, rate)
     else:
-        _adagrad(numbers, p, g, slots[0], rate)
+        _adagrad(numbers, p, g, slot0, rate)
 
 
 @njit(**COMPILED)
@@ -98,7 +100,7 @@ def _momentum(numbers, p, g, velocity, rate):
 
 
 @njit(**COMPILED)
-def _adam(numbers, p, g, slots, rate, step):
+def _adam(numbers, p, g, means, squares, largest, rate, step):
     beta1, beta2, eps = numbers[0], numbers[1], numbers[2]
     amsgrad, inside, hat = numbers[3] != 0.0, numbers[4] != 0.0, numbers[5] != 0.0
     weight = (1.0 - beta2 ** float(step)) / (1.0 - beta2)
@@ -106,7 +108,6 @@ def _adam(numbers, p, g, slots, rate, step):
     if hat:
         weight = 1.0 / (1.0 - beta2)
     under, after = (eps * weight, 0.0) if inside else (0.0, eps * math.sqrt(weight))
-    means, squares, largest = slots[0], slots[1], slots[len(slots) - 1]
     for i in range(0, len(p), BYTES // p.itemsize):
         v = load(g, i)
         first = load(means, i) * beta1 + v
@@ -121,13 +122,12 @@ def _adam(numbers, p, g, slots, rate, step):
 
 
 @njit(**COMPILED)
-def _rmsprop(numbers, p, g, slots, rate):
+def _rmsprop(numbers, p, g, squares, means, velocity, rate):
     keeps, momentum, eps = numbers[0], numbers[1], numbers[2]
     centered, inside = numbers[3] != 0.0, numbers[4] != 0.0
     fresh = 1.0 - keeps
     scale = 1.0 / math.sqrt(fresh)
     under, after = (eps / fresh, 0.0) if inside else (0.0, eps * scale)
-    squares, means, velocity = slots[0], slots[min(1, len(slots) - 1)], slots[len(slots) - 1]
     for i in range(0, len(p), BYTES // p.itemsize):
         v = load(g, i)
         spread = load(squares, i) * keeps + v * v

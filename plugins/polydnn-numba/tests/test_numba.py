@@ -11,9 +11,9 @@ from polydnn import Dense, Dropout, Network, Normalization, Trainer
 from polydnn.errors import DTypeError, ShapeError
 from polydnn.execution import Data, Executor, Key, PureExecutor, first_state, reference_step
 
-ROWS = 90
-TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
-BATCHES = [1, 2, 16, 33, 90]
+ROWS = 90  # a batch may hold a row several times
+TOLERANCE = {"float32": 1e-4, "float64": 1e-12}
+BATCHES = [1, 2, 16, 33, 700]
 
 ACTIVATIONS: list[Any] = [
     "identity", "relu", "sigmoid", "tanh", "elu", ("elu", {"alpha": 0.5}), "selu", "silu", "softplus", "gelu",

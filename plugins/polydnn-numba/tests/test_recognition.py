@@ -1,5 +1,6 @@
 """What is polydnn's own is told by its functions, and plans with anything else are left to others."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -67,10 +68,17 @@ def test_other_layers_and_large_networks_are_left_to_others() -> None:
     batch_normalization = chain(Dense(4, "relu"), polydnn.BatchNormalization(), Dense(2))
     assert "a layer BatchNormalization(" in refused(batch_normalization)
     assert "the last layer is not a dense one" in refused(chain(Dense(4), Dropout(0.5)))
-    assert "more than 65536" in refused(chain(Dense(300, "relu"), Dense(300), features=300))
+    assert "more than 16384" in refused(chain(Dense(100, "relu"), Dense(100), features=100))
 
 
 def test_another_library_is_left_to_others() -> None:
     pytest.importorskip("array_api_strict")
     network = Network(5, [Dense(2)], backend="array-api-strict")
     assert "not on those of array-api-strict" in refused(Trainer(network, loss="mean_squared_error"))
+
+
+def test_without_numba_everything_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each.startswith("polydnn_numba.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    assert "numba cannot be imported" in refused(chain(Dense(2)))
