@@ -1,7 +1,7 @@
 """Where everything stands: the layers of a plan as a table of whole numbers, for code that knows no Python objects."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,17 +20,12 @@ FEWEST, MOST = 8, 32
 """Vectors of examples in a block."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a parameter stands in the flat buffers, and its shape."""
 
     name: str
-    start: int
+    span: slice
     shape: tuple[int, ...]
-
-    @property
-    def span(self) -> slice:
-        return slice(self.start, self.start + int(np.prod(self.shape)))
 
 
 @dataclass(frozen=True)
@@ -87,9 +82,9 @@ def layout_of(plan: StepPlan, rule: Rule) -> Layout:
         if kind == bundle.DENSE:
             code, alpha = activation_kind(layer.activation)  # type: ignore[attr-defined]
             inputs = m + int(layer.use_bias)  # type: ignore[attr-defined]
-            places.append(Place(plan.names[index]["weight"], size, (m, n)))
+            places.append(Place(plan.names[index]["weight"], slice(size, size + m * n), (m, n)))
             if inputs > m:
-                places.append(Place(plan.names[index]["bias"], size + m * n, (n,)))
+                places.append(Place(plan.names[index]["bias"], slice(size + m * n, size + inputs * n), (n,)))
         if kind == bundle.DROPOUT or code in activations.OF_Z:
             y = space.take(n + 1, block)
         rows.append((kind, m, n, inputs, size, code, x, z, y, mask))

@@ -54,23 +54,28 @@ class TinyExecutor(Executor):
 
     def load(self, parameters: Any, optimizer_state: Any) -> None:
         self._loaded = dict(parameters)
-        for place in self._layout.places:
-            self._parameters[place.span] = parameters[place.name].reshape(-1)
-            for slot, row in self._rule.slots.items():
-                self._slots[row, place.span] = optimizer_state[place.name][slot].reshape(-1)
+        for name, view in self._views(self._parameters):
+            view[...] = parameters[name]
+        for slot, row in self._rule.slots.items():
+            for name, view in self._views(self._slots[row]):
+                view[...] = optimizer_state[name][slot]
         if self._layout.normalization is None:
             self._shift = self._scale = self._nothing
         else:
             self._shift, self._scale = (np.array(parameters[name]) for name in self._layout.normalization)
 
     def read(self) -> tuple[Any, Any]:
-        flat, slots = self._parameters.copy(), self._slots.copy()
-        parameters, state = dict(self._loaded), {}
-        for place in self._layout.places:
-            parameters[place.name] = flat[place.span].reshape(place.shape)
-            named = ((slot, slots[row, place.span]) for slot, row in self._rule.slots.items())
-            state[place.name] = {slot: array.reshape(place.shape) for slot, array in named}
+        parameters = self._loaded | dict(self._views(self._parameters.copy()))
+        slots = self._slots.copy()
+        state: dict[str, dict[str, Any]] = {place.name: {} for place in self._layout.places}
+        for slot, row in self._rule.slots.items():
+            for name, view in self._views(slots[row]):
+                state[name][slot] = view
         return parameters, state
+
+    def _views(self, flat: np.ndarray[Any, Any]) -> list[tuple[str, np.ndarray[Any, Any]]]:
+        """The arrays of a flat buffer with their names."""
+        return [(name, flat[span].reshape(shape)) for name, span, shape in self._layout.places]
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 
