@@ -220,7 +220,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[PolydnnError], str]] = {
         "batch_size must be a whole number .*found 0",
     ),
     "batch size 2.5": (lambda: trainer(batch_size=2.5), InvalidArgumentError, "batch_size must be a whole .*found 2.5"),
-    "batch size word": (lambda: trainer(batch_size="all"), InvalidArgumentError, "or 'full', found 'all'"),
+    "batch size word": (lambda: trainer(batch_size="all"), InvalidArgumentError, "'full' or 'auto', found 'all'"),
     "batch size True": (lambda: trainer(batch_size=True), InvalidArgumentError, "batch_size must be .*found True"),
     "learning rate -1": (lambda: trainer(learning_rate=-1), InvalidArgumentError, "learning_rate must be .*found -1"),
     "learning rate 0": (

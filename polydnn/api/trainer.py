@@ -1,5 +1,6 @@
 """The trainer as users write it: names of losses, optimizers, metrics and schedules become objects, plugins listen."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from polydnn.registry import schedule as schedule_of
 from polydnn.registry.lookup import Wanted
 from polydnn.training import Callback, History
 from polydnn.training import Trainer as TrainerCore
-from polydnn.training.settings import BatchSize
+from polydnn.training.settings import BatchSize, check_epochs
 from polydnn.training.snapshot import restore
 from polydnn.training.weights import ClassWeight
 
@@ -33,15 +34,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Trainer"]
 
+_UNSETTLED = 64
+"""What stands for "auto" until it is settled."""
+
+logger = logging.getLogger("polydnn")
+
 
 class Trainer(TrainerCore):
     """Trains a network by gradient descent on batches.
 
     ``loss`` is a name, a (name, options) pair or a Loss; ``optimizer``, ``schedule`` and each of ``metrics`` likewise.
-    ``learning_rate`` defaults to the optimizer's own. ``batch_size`` is a number of rows, or "full" for batch gradient
-    descent. ``l1``, ``l2`` and decoupled ``weight_decay`` reach weights, not biases; ``clip_value`` bounds every
-    element of the gradients, ``clip_norm`` their norm together. ``seed`` (by default the network's) fixes the order of
-    the rows and the dropout masks. ``execution`` is "auto", "reference" or an executor's name.
+    ``learning_rate`` defaults to the optimizer's own. ``batch_size`` is a number of rows, "full" for batch gradient
+    descent, or "auto": the first fit then measures for a few seconds which number trains fastest, and settles it.
+    ``l1``, ``l2`` and decoupled ``weight_decay`` reach weights, not biases; ``clip_value`` bounds every element of the
+    gradients, ``clip_norm`` their norm together. ``seed`` (by default the network's) fixes the order of the rows and
+    the dropout masks. ``execution`` is "auto", "reference" or an executor's name.
 
     Raises InvalidArgumentError naming the argument, and UnknownNameError with the names there are.
 
@@ -60,7 +67,7 @@ class Trainer(TrainerCore):
         optimizer: Wanted[Optimizer] = "sgd",
         learning_rate: float | None = None,
         schedule: Wanted[Schedule] | None = None,
-        batch_size: BatchSize = 64,
+        batch_size: BatchSize | Literal["auto"] = 64,
         seed: int | None = None,
         metrics: Sequence[Wanted[Metric]] = (),
         callbacks: Sequence[Callback] = (),
@@ -79,7 +86,7 @@ class Trainer(TrainerCore):
             optimizer=optimizer_of(optimizer),
             learning_rate=learning_rate,
             schedule=None if schedule is None else schedule_of(schedule),
-            batch_size=batch_size,
+            batch_size=_UNSETTLED if batch_size == "auto" else batch_size,
             seed=None if seed is None else check_seed(seed),
             metrics=_metrics(metrics, network, chosen.target_kind),
             callbacks=callbacks,
@@ -92,6 +99,8 @@ class Trainer(TrainerCore):
             clip_norm=clip_norm,
             check_every=check_every,
         )
+        self._unsettled = batch_size == "auto"
+        self.batch_size_reason = ""
         listeners = _PluginEvents.for_installed()
         if listeners is not None:
             self.callbacks = (*self.callbacks, listeners)
@@ -135,6 +144,9 @@ class Trainer(TrainerCore):
         if checkpoints is None and checkpoint_every is not None:
             msg = f"checkpoint_every={checkpoint_every!r} needs a folder; give it with checkpoints."
             raise InvalidArgumentError(msg)
+        weights = {name: arguments[name] for name in ("sample_weight", "class_weight", "validation_fraction")}
+        check_epochs(epochs)  # before anything is measured
+        self.settle_batch_size(x, y, **weights)
         schedule = [] if self.schedule is None else [("schedule", self.schedule)]
         used = strangers(("loss", self.loss), ("optimizer", self.optimizer), *schedule)
         self.network.trained_with = tuple(used)
@@ -149,6 +161,38 @@ class Trainer(TrainerCore):
         finally:
             self.callbacks = callbacks
             writer.close()
+
+    def settle_batch_size(
+        self,
+        x: object,
+        y: object,
+        *,
+        sample_weight: object | None = None,
+        class_weight: ClassWeight | None = None,
+        validation_fraction: float | None = None,
+        budget: float = 5.0,
+    ) -> BatchSize:
+        """Replace the batch size "auto" by the number that trains fastest here, and return it.
+
+        ``fit`` does this by itself. Steps of several sizes and the noise of the gradient are measured in a copy for
+        about ``budget`` seconds; ``batch_size_reason`` then says why it is this number, as does the log "polydnn". A
+        number that is settled stays, in checkpoints as well. Raises as ``fit`` does for rows that it would refuse.
+        """
+        if self._unsettled:
+            from polydnn.batch_size.automatic import choose_batch_size  # imported where it is wanted only
+
+            chosen = choose_batch_size(
+                self,
+                x,
+                y,
+                sample_weight=sample_weight,
+                class_weight=class_weight,
+                validation_fraction=validation_fraction,
+                budget=budget,
+            )
+            self.batch_size, self.batch_size_reason, self._unsettled = chosen.batch_size, chosen.why, False
+            logger.info(f"batch_size='auto' chose {chosen.batch_size}: {chosen.why}")
+        return self.batch_size
 
     @property
     def best_so_far(self) -> float:

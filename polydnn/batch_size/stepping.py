@@ -68,14 +68,14 @@ class Stepping:
         self._bundle = self._bundles = 1
         once = min(self.seconds() for _ in range(2))
         if once < self.tick:
-            self._bundle = max(1, min(math.ceil(self.tick / max(once, 1e-9)), READ_BACK, self._batches))
+            self._bundle = max(1, min(math.ceil(self.tick / once), READ_BACK, self._batches))
             once = min(self.seconds() for _ in range(2))
-        self._bundles = max(1, min(math.ceil(self.tick / max(once * self._bundle, 1e-9)), MOST_BUNDLES))
+        self._bundles = max(1, min(math.ceil(self.tick / (once * self._bundle)), MOST_BUNDLES))
         return once
 
     def seconds(self) -> float:
-        """The seconds of a step, by one timing."""
-        return self._twin.backend.seconds(self.run) / (self._bundle * self._bundles)
+        """The seconds of a step, by one timing; a clock too coarse to see it says a nanosecond."""
+        return max(self._twin.backend.seconds(self.run), 1e-9) / (self._bundle * self._bundles)
 
     def run(self) -> None:
         """The steps of one timing."""

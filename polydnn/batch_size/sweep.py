@@ -35,6 +35,9 @@ ROUNDS = 10
 PREPARING = 0.75
 """The part of the budget after which no further size is prepared."""
 
+FIRST_GUESS = 4.0
+"""How many times what the first size took the second may take, for all that is known by then."""
+
 SPLITTING = 12
 """Steps that it takes to tell the parts of one apart, at most."""
 
@@ -170,15 +173,13 @@ class _Work:
         """Choose, build, compile and tune for every size that time and memory allow."""
         self._most = len(sizes)
         self._tick = min(TICK, self._budget / (ROUNDS * (VISIT + 1) * len(sizes)))
-        last: _Subject | None = None
         full = ""
         for size in sizes:
             self._say(f"preparing: {size}")
-            why = self._too_many(size) or full or self._too_late(size, last) or self._too_large(size)
+            why = self._too_many(size) or full or self._too_late(size) or self._too_large(size)
             try:
                 if not why:
-                    last = self._prepared(size)
-                    self.subjects.append(last)
+                    self.subjects.append(self._prepared(size))
             except Exception as error:
                 if not memory_ran_out(error):
                     raise
@@ -219,17 +220,26 @@ class _Work:
             return ""
         return f"a step works on {bytes_text(needed)}, and {bytes_text(free)} of memory are free"
 
-    def _too_late(self, size: int, last: _Subject | None) -> str:
-        """Why there is no time for this size, judged by the one before; the first is always measured."""
-        if last is None:
+    def _too_late(self, size: int) -> str:
+        """Why there is no time for this size, judged by those before; the first is always measured."""
+        if not self.subjects:
             return ""
-        expected = last.warm_up * max(size / last.size, 1.0)
-        measuring = sum(each.visit_seconds for each in self.subjects) + self._still_to_come()
-        measuring += last.visit_seconds * max(size / last.size, 1.0)
+        expected = self._expected(size, lambda each: each.warm_up)
+        visit = self._expected(size, lambda each: each.visit_seconds)
+        measuring = sum(each.visit_seconds for each in self.subjects) + visit + self._still_to_come()
         left = self._budget - self._spent()
         if self._spent() + expected <= PREPARING * self._budget and expected + measuring <= left:
             return ""
         return f"the {seconds_text(self._budget)} for the sweep leave no time for it"
+
+    def _expected(self, size: int, seconds: Callable[[_Subject], float]) -> float:
+        """What a size will take, along the line through the two before it; never less than the last took."""
+        last = self.subjects[-1]
+        if len(self.subjects) == 1:
+            return seconds(last) * min(size / last.size, FIRST_GUESS)
+        before = self.subjects[-2]
+        slope = max(seconds(last) - seconds(before), 0.0) / (last.size - before.size)
+        return seconds(last) + slope * (size - last.size)
 
     # ---- measuring -------------------------------------------------------------------------------------------------
 

@@ -61,7 +61,7 @@ class Experiment:
     backend: str | None
     dtype: str
     epochs: int
-    batch_size: int | Literal["full"]
+    batch_size: int | Literal["full", "auto"]
     loss: Item | None
     optimizer: Item
     learning_rate: float | None

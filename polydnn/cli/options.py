@@ -71,8 +71,9 @@ NETWORK_OPTIONS = (
 TRAINING_OPTIONS = (
     option(TRAINING, "--epochs", metavar="N", type=Whole(), default=30, show_default=True,
            help="Passes over the training rows."),
-    option(TRAINING, "--batch-size", metavar="N|full", type=Whole(words={"full": "full"}), default=64,
-           show_default=True, help="Rows of a step."),
+    option(TRAINING, "--batch-size", metavar="N|full|auto", type=Whole(words={"full": "full", "auto": "auto"}),
+           default=64, show_default=True,
+           help="Rows of a step; auto measures for a few seconds which number trains fastest."),
     option(TRAINING, "--loss", metavar="ITEM", type=ItemType(), help="By the task unless given."),
     option(TRAINING, "--optimizer", metavar="ITEM", type=ItemType(), default="adam", show_default=True,
            help="How the weights move along the gradient."),

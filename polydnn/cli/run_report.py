@@ -63,6 +63,8 @@ def finished_now(run: Run, seconds: float) -> dict[str, Any]:
         "task": dataset.task,
         "epochs": len(trainer.history),
         "steps": trainer.progress.step,
+        "batch_size": trainer.batch_size,
+        "batch_size_why": trainer.batch_size_reason or None,
         "parameters": network.parameter_count(),
         "target_normalization": run.experiment.target_normalization,
         "train_loss": train["loss"],

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,6 +30,10 @@ from polydnn.cli.run_folder import (
 )
 from polydnn.cli.run_report import Run, finished_before, finished_now, heading, interrupted, summary
 from polydnn.cli.sections import SectionedCommand, SectionedOption
+
+if TYPE_CHECKING:
+    from polydnn import Trainer
+    from polydnn.datasets import Dataset
 
 __all__ = ["train"]
 
@@ -134,8 +139,11 @@ def _train(
             click.echo(f"{folder} holds no checkpoint yet; training starts from the beginning.", err=True)
         if overwrite:
             clear_run(folder)
+        if found is not None and resolved.batch_size == "auto":  # settled when the run began
+            resolved = replace(resolved, batch_size=found.configuration["batch_size"])
         interruption, shown = Interruption(), progress_callbacks(quiet=quiet)
         trainer = resolved.trainer_for(resolved.network_for(dataset), [*shown, interruption])
+        resolved = _with_batch_size(resolved, trainer, dataset, quiet=quiet)
         run = Run(resolved, saving, dataset, trainer, folder)
         return _carry_out(run, found, interruption, shown, quiet=quiet)
     finally:
@@ -149,6 +157,21 @@ def _say_why(backend: str | None) -> None:
     reason = get_backend(backend).reason
     if reason:
         click.echo(reason, err=True)
+
+
+def _with_batch_size(experiment: Experiment, trainer: "Trainer", dataset: "Dataset", *, quiet: bool) -> Experiment:
+    """The experiment with the batch size settled, which is measured now where it is "auto"."""
+    if experiment.batch_size != "auto":
+        return experiment
+    if not quiet:
+        click.echo("measuring which batch size trains fastest", err=True)
+    weights: Any = "balanced" if experiment.class_weight == "balanced" else None
+    size = trainer.settle_batch_size(
+        dataset.train.x, dataset.train.y, class_weight=weights, validation_fraction=experiment.validation_fraction
+    )
+    if not quiet:
+        click.echo(f"batch size {size}: {trainer.batch_size_reason}", err=True)
+    return replace(experiment, batch_size=size)
 
 
 def _carry_out(

@@ -24,11 +24,14 @@ BatchSize: TypeAlias = int | Literal["full"]
 
 
 def check_batch_size(value: object) -> BatchSize:
-    """``value`` as an int or "full"; raises InvalidArgumentError for anything else, 0 and 2.5 among it."""
+    """``value`` as an int or "full"; raises InvalidArgumentError for anything else, 0 and 2.5 among it.
+
+    "auto" is for ``polydnn.Trainer``, which knows how to measure, and never comes here.
+    """
     if value == "full" and isinstance(value, str):
         return "full"
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
-        msg = f"batch_size must be a whole number of at least 1, or 'full', found {value!r}."
+        msg = f"batch_size must be a whole number of at least 1, 'full' or 'auto', found {value!r}."
         raise InvalidArgumentError(msg)
     return int(value)
 

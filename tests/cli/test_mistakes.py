@@ -60,7 +60,7 @@ FAILURES = [
 WRONG_USAGE = [
     (["--learning-rate", "-1"], "'--learning-rate': expected a number above 0, or 'none'; found '-1'."),
     (["--learning-rate", "fast"], "expected a number above 0, or 'none'; found 'fast'."),
-    (["--batch-size", "0"], "'--batch-size': expected a whole number of at least 1, or 'full'; found '0'."),
+    (["--batch-size", "0"], "'--batch-size': expected a whole number of at least 1, or 'full', or 'auto'; found '0'."),
     (["--batch-size", "2.5"], "found '2.5'."),
     (["--epochs", "0"], "'--epochs': expected a whole number of at least 1; found '0'."),
     (["--seed", "-1"], "'--seed': expected a whole number of at least 0; found '-1'."),
