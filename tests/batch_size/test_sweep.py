@@ -15,7 +15,7 @@ from polydnn.batch_size import sweep
 from polydnn.batch_size.split import BY_EXECUTOR, BY_REFERENCE
 from polydnn.batch_size.sweep import Sweep, sweep_twin
 from polydnn.batch_size.twin import twin_of
-from polydnn.errors import InvalidArgumentError, InvalidDataError
+from polydnn.errors import DivergenceError, InvalidArgumentError, InvalidDataError
 from polydnn.execution import Candidate, Data, PureExecutor, reference_step
 
 RNG = np.random.default_rng(5)
@@ -286,9 +286,22 @@ def test_no_trace_is_left_by_a_sweep_that_fails(error: BaseException, nth: int) 
     assert state_of(bench.trainer) == before
 
 
-def test_a_rate_that_diverges_for_small_batches_is_no_trouble() -> None:
-    bench = Bench(learning_rate=10.0)
-    assert [row["batch_size"] for row in bench.sweep([1, 64], budget=2.0).rows] == [1, 64]
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # arithmetic that overflows
+@pytest.mark.parametrize("execution", ["auto", "reference"])
+def test_a_rate_that_diverges_in_training_does_not_in_the_sweep(execution: str) -> None:
+    """Unless it is out of all reason: then the size is left out, and says why."""
+
+    def trainer(rate: float) -> polydnn.Trainer:
+        network = polydnn.Network(6, [polydnn.Dense(5), polydnn.Dense(1)])
+        options: Any = {"loss": "mean_squared_error", "learning_rate": rate, "batch_size": 1, "execution": execution}
+        return polydnn.Trainer(network, **options)
+
+    y = X[:, :1]
+    with pytest.raises(DivergenceError):
+        trainer(5.0).fit(X, y, epochs=1)
+    assert [row["batch_size"] for row in sweep(trainer(5.0), X, y, sizes=[1, 64], budget=1.0).rows] == [1, 64]
+    with pytest.raises(InvalidArgumentError, match="1: the loss is not a finite number after a few steps; try a lower"):
+        sweep(trainer(1e12), X, y, sizes=[1], budget=0.3)
 
 
 @pytest.mark.slow
