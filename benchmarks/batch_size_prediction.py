@@ -23,10 +23,10 @@ from batch_size_parts.runs import Report, parser_of, progress, run
 from polydnn.batch_size import study, validate
 
 FACTOR = 2.0
-RUNS, SEEDS = 2, 3
+RUNS, SEEDS = 2, 4
 STUDY_SECONDS = {"fashion": 45.0, "california": 25.0, "digits": 20.0}
 TRAINING_SECONDS = {"fashion": 110.0, "california": 40.0, "digits": 25.0}
-QUICK = 0.2
+QUICK = 0.25
 
 
 def measure(chosen: argparse.Namespace) -> Report:

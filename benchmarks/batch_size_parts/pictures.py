@@ -28,13 +28,20 @@ class Panel:
     x_label: str = "batch size"
 
 
+def narrow(ends: tuple[float, float]) -> bool:
+    """Whether an axis spans so little that powers of ten alone would not label it."""
+    return ends[1] < 12.0 * ends[0]
+
+
 def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> None:
     """The panels side by side, in ``path``."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
     figure, axes = pyplot.subplots(1, len(panels), figsize=(5.0 * len(panels), 4.4), squeeze=False)
     for axis, panel in zip(axes[0], panels, strict=True):
         for curve in panel.curves:
@@ -51,6 +58,8 @@ def draw_panels(panels: Sequence[Panel], path: Path, title: str) -> None:
         for size, text in panel.uprights:
             axis.axvline(size, color="grey", linewidth=0.8, linestyle=":")
             axis.annotate(text, (size, 1.0), xycoords=("data", "axes fraction"), rotation=90, va="top", fontsize=7)
+        axis.yaxis.set_major_formatter(plain)
+        axis.yaxis.set_minor_formatter(plain if narrow(axis.get_ylim()) else NullFormatter())
         axis.grid(visible=True, which="major", linewidth=0.3)
         if any(curve.label for curve in panel.curves):
             axis.legend(fontsize=7, frameon=False)

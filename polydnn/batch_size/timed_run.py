@@ -24,8 +24,11 @@ __all__ = ["Problem", "TimedRun", "place_problem"]
 BUNDLE = 100
 """Steps that are run in one call of the executor at most, as in a fit."""
 
-EVALUATION_ROWS = 1024
-"""Training rows on which the loss is looked at; they are the same for every run, so that fewer are as fair."""
+EVALUATION_ROWS = (1024, 4096)
+"""Training rows on which the loss is looked at, least and most; they are the same for every run."""
+
+EVALUATION_WORK = 2**29
+"""Parameters times rows of a look; in between, small networks are looked at on more rows."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ def place_problem(
         class_weight=class_weight,
         validation_fraction=validation_fraction,
     )
-    places = stream(trainer.seed, "batch-size evaluation").permutation(len(twin.rows))[:EVALUATION_ROWS]
+    least, most = EVALUATION_ROWS
+    count = min(max(EVALUATION_WORK // max(twin.trainer.network.parameter_count(), 1), least), most)
+    places = stream(trainer.seed, "batch-size evaluation").permutation(len(twin.rows))[:count]
     return Problem(twin, twin.rows.take(places, twin.backend))
 
 

@@ -68,10 +68,10 @@ def validate(
     batch size by ``scaling``. The rule's rate times each of ``factors`` is tried with the first seed; the factor that
     is there first is kept for the others, and the next smaller one where it diverges with one of them.
 
-    The loss is that of 1024 fixed training rows, without dropout and penalties; it is looked at after every tenth part
-    more steps, and the target is reached where two looks in a row find it there, the crossing being interpolated before
-    the first of them. Looking is off the clock. Without ``target_loss`` it is the loss that the trainer's own batch
-    size comes to in the time that the budget has for a run, or in ten epochs.
+    The loss is that of 1024 to 4096 fixed training rows, without dropout and penalties; it is looked at after every
+    tenth part more steps, and the target is reached where two looks in a row find it there, the crossing being
+    interpolated before the first of them. Looking is off the clock. Without ``target_loss`` it is the loss that the
+    trainer's own batch size comes to in the time that the budget has for a run, or in ten epochs.
 
     Sizes take turns, the one with the least time spent going next. A size whose steps took ``give_up`` times the best's
     seconds, and more than a run's share of the budget, is given up and not tried with further seeds. ``budget`` is
