@@ -32,7 +32,7 @@ VISIT = 3
 ROUNDS = 10
 """Rounds for which there should be time, so that timings are shorter where the budget is small."""
 
-PREPARING = 0.75
+PREPARING = 0.85
 """The part of the budget after which no further size is prepared."""
 
 FIRST_GUESS = 4.0
