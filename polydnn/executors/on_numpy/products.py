@@ -1,12 +1,13 @@
 """Matrix products over fixed arrays, each by the routine that this machine runs fastest for its shape."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from polydnn.execution.tuning import fastest
+from polydnn.execution.tuning import fastest_made
 from polydnn.executors.on_numpy.blas import Blas, Matrix, libraries, thread_limit
 from polydnn.executors.on_numpy.buffers import aligned
 
@@ -116,10 +117,15 @@ def _chosen(what: str, a: Matrix, b: Matrix, c: Matrix, beta: float) -> str:
         "dtype": c.dtype.name,
         "threads": {blas.name: blas.threads for blas in libraries()},
     }
-    twins = _twin(a), _twin(b), _twin(c)
-    all_of_them = dict(_routines(*twins, beta))
-    steady = {name: call for name, call in all_of_them.items() if _steady(call, twins[2])} or all_of_them
-    return fastest(question, {name: _small(call) for name, call in steady.items()})[0]
+    twins: list[tuple[Matrix, Matrix, Matrix]] = []
+
+    def trial(name: str) -> Callable[[], Any] | None:
+        if not twins:
+            twins.append((_twin(a), _twin(b), _twin(c)))
+        routine = _by_name(name, *twins[0], beta)
+        return _small(routine) if _steady(routine, twins[0][2]) else None
+
+    return fastest_made(question, {name: partial(trial, name) for name, _ in _routines(a, b, c, beta)})[0]
 
 
 def _small(routine: Product) -> Callable[[], Any]:

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from polydnn.arrays import usable_threads
 from polydnn.execution.executor import Data
 from polydnn.execution.plan import StepPlan
-from polydnn.execution.tuning import fastest
-from polydnn.executors.on_numpy.blas import Matrix, libraries, thread_limit
+from polydnn.execution.tuning import fastest_made
+from polydnn.executors.on_numpy.blas import Matrix, thread_limit
 from polydnn.executors.on_numpy.block import Block
 from polydnn.executors.on_numpy.buffers import Buffers, aligned
 from polydnn.executors.on_numpy.team import team
@@ -125,17 +126,17 @@ def schedule_for(plan: StepPlan, buffers: Buffers, rows: int, *, direct: bool) -
     """The fastest schedule for batches of ``rows``."""
     makers: dict[str, Callable[[], Schedule]] = {"whole": lambda: Whole(plan, buffers, rows, direct=direct)}
     if rows > BLOCK_ROWS and all(type(layer).forward in ROW_WISE for layer in plan.layers):
-        threads = max((blas.threads for blas in libraries()), default=1)
         cut: dict[str, Callable[[], Schedule]] = {
-            f"blocks by {count}": partial(Shared, plan, buffers, rows, count) for count in {1, threads}
+            f"blocks by {count}": partial(Shared, plan, buffers, rows, count) for count in {1, usable_threads()}
         }
         makers = cut if rows > MOST_AT_ONCE else makers | cut
-    if len(makers) == 1:
-        return next(iter(makers.values()))()
-    made = {name: make() for name, make in makers.items()}
-    trial = Batch(_zeros(plan, rows), slice(0, rows), rows, {}, None)
-    question = {"what": "schedule", **plan.describe(), "rows": rows, "direct": direct, "threads": threads}
-    return made[fastest(question, {name: _timed(schedule, trial) for name, schedule in made.items()})[0]]
+    question = {"what": "schedule", **plan.describe(), "rows": rows, "direct": direct, "threads": usable_threads()}
+    trials = {name: partial(_trial, plan, make, rows) for name, make in makers.items()}
+    return makers[fastest_made(question, trials)[0]]()
+
+
+def _trial(plan: StepPlan, make: Callable[[], Schedule], rows: int) -> Callable[[], None]:
+    return _timed(make(), Batch(_zeros(plan, rows), slice(0, rows), rows, {}, None))
 
 
 def _timed(schedule: Schedule, trial: Batch) -> Callable[[], None]:
