@@ -22,7 +22,7 @@ from batch_size_parts.runs import Report, parser_of, progress, run
 from polydnn.batch_size import study, validate
 
 LEARNING_RATE = 0.001
-TARGET, QUICK_TARGET = 1.0, 2.1
+TARGET, QUICK_TARGET = 0.9, 2.1
 BUDGETS = {"study": 100.0, "linear": 330.0, "none": 120.0}
 QUICK_BUDGETS = {"study": 15.0, "linear": 25.0, "none": 10.0}
 SIZES, QUICK_SIZES = powers(16, 16384), powers(16, 1024)

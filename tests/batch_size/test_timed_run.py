@@ -96,6 +96,16 @@ def test_the_loss_falls_on_every_backend(backend: Backend) -> None:
     assert run.seconds > 0.0
 
 
+def test_looking_leaves_the_copy_where_it_stands() -> None:
+    problem = place_problem(trainer_of(), X, Y)
+    before = problem.plan.network.arrays
+    run = TimedRun(problem, 8)
+    run.start(problem.first_arrays(9), 0.01, 9)
+    run.advance(to=5)
+    run.loss()
+    assert all(problem.plan.network.arrays[name] is array for name, array in before.items())
+
+
 def test_looking_is_off_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = place_problem(trainer_of(), X, Y)
     run = TimedRun(problem, 25)

@@ -165,6 +165,22 @@ def test_a_rate_that_diverges_with_another_seed_gives_way(monkeypatch: pytest.Mo
     assert [row["seeds"] for row in alone["measured"]] == [2, 2]
 
 
+def test_a_size_that_fails_with_one_seed_is_not_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = TimedRun.loss
+
+    def loss(run: TimedRun) -> float:
+        run.diverged = run.steps > 0 and run._seed == 1 and run.batch_size == 64
+        return whole(run)
+
+    monkeypatch.setattr(TimedRun, "loss", loss)
+    asked: dict[str, Any] = {"sizes": [1, 64], "target_loss": 0.1, "scaling": "linear", **QUICK}
+    found = validate(trainer_of(learning_rate=0.02), X, Y, **asked)
+    one, full = found["measured"]
+    assert (one["seeds"], full["seeds"]) == (2, 1)
+    assert full["seconds_to_target"] < one["seconds_to_target"]
+    assert found["measured_best"] == {"batch_size": 1, "interval": [1, 1]}
+
+
 def test_a_schedule_is_left_out_and_said_to_be() -> None:
     found = validate(trainer_of(schedule="cosine"), X, Y, sizes=[16], target_loss=0.2, **QUICK)
     assert "the schedule was left out" in found["notes"][0]
