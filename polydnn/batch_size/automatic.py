@@ -20,6 +20,9 @@ __all__ = ["Chosen", "choose_batch_size"]
 CANDIDATES = (4, 16, 64, 256, 1024, 4096)
 """What is measured; the sizes between them are interpolated."""
 
+COMPILED = {"jax": 3.0}
+"""How many times as long it takes where every size is compiled, which takes seconds."""
+
 FALL_BACK = 64
 FEWEST = 3
 """With fewer measured sizes nothing could be said about the others."""
@@ -49,8 +52,9 @@ def choose_batch_size(
 ) -> Chosen:
     """The batch size with the least predicted time to a target loss, found within about ``budget`` seconds.
 
-    Rows and weights are what ``fit`` takes. Where too little can be measured in this time it is 64, or the number of
-    rows. Nothing of the trainer changes. Raises as ``fit`` does for rows that it would refuse.
+    On JAX, which compiles a program for every size, it may take three times as long. Rows and weights are what ``fit``
+    takes. Where too little can be measured in this time it is 64, or the number of rows. Nothing of the trainer
+    changes. Raises as ``fit`` does for rows that it would refuse.
     """
     started = time.perf_counter()
     twin = twin_of(
@@ -61,7 +65,7 @@ def choose_batch_size(
         class_weight=class_weight,
         validation_fraction=validation_fraction,
     )
-    budget, rows = check_budget(budget), len(twin.rows)
+    budget, rows = check_budget(budget) * COMPILED.get(twin.backend.library, 1.0), len(twin.rows)
     sizes = [size for size in CANDIDATES if size <= rows] or [rows]
     left = budget - (time.perf_counter() - started)
     try:

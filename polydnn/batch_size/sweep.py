@@ -35,8 +35,11 @@ ROUNDS = 10
 PREPARING = 0.85
 """The part of the budget after which no further size is prepared."""
 
-FIRST_GUESS = 4.0
-"""How many times what the first size took the second may take, for all that is known by then."""
+STEPS_TO_PREPARE = 30
+"""Steps that preparing a size takes about, beside what does not depend on the size."""
+
+TELLING = 2
+"""The number of sizes after which it is seen whether there is time for all."""
 
 SPLITTING = 12
 """Steps that it takes to tell the parts of one apart, at most."""
@@ -174,18 +177,39 @@ class _Work:
         self._most = len(sizes)
         self._tick = min(TICK, self._budget / (ROUNDS * (VISIT + 1) * len(sizes)))
         full = ""
-        for size in sizes:
+        left = list(sizes)
+        while left:
+            size = left.pop(0)
             self._say(f"preparing: {size}")
             why = self._too_many(size) or full or self._too_late(size) or self._too_large(size)
             try:
                 if not why:
                     self.subjects.append(self._prepared(size))
+                    left = self._thinned(left)
             except Exception as error:
                 if not memory_ran_out(error):
                     raise
                 why = full = f"the memory does not suffice for {size} rows ({type(error).__name__})"
             if why:
                 self._skip(size, why)
+
+    def _thinned(self, left: list[int]) -> list[int]:
+        """The sizes still to come, evenly spread up to the largest where there is no time for all.
+
+        The second size tells what one costs at least: what the library does only once, the first has paid.
+        """
+        if len(self.subjects) != TELLING:
+            return left
+        possible = [size for size in left if not self._too_many(size)]
+        time_left = PREPARING * self._budget - self._spent()
+        count = max(int(time_left / max(self.subjects[-1].warm_up, 1e-9)), 1)
+        if count >= len(possible):
+            return left
+        kept = {possible[len(possible) * (place + 1) // count - 1] for place in range(count)}
+        for size in possible:
+            if size not in kept:
+                self._skip(size, self._no_time())
+        return [size for size in left if size in kept or size not in possible]
 
     def _prepared(self, size: int) -> _Subject:
         started = self._clock()
@@ -230,13 +254,16 @@ class _Work:
         left = self._budget - self._spent()
         if self._spent() + expected <= PREPARING * self._budget and expected + measuring <= left:
             return ""
+        return self._no_time()
+
+    def _no_time(self) -> str:
         return f"the {seconds_text(self._budget)} for the sweep leave no time for it"
 
     def _expected(self, size: int, seconds: Callable[[_Subject], float]) -> float:
         """What a size will take, along the line through the two before it; never less than the last took."""
         last = self.subjects[-1]
         if len(self.subjects) == 1:
-            return seconds(last) * min(size / last.size, FIRST_GUESS)
+            return seconds(last) + STEPS_TO_PREPARE * last.once * (size - last.size) / last.size
         before = self.subjects[-2]
         slope = max(seconds(last) - seconds(before), 0.0) / (last.size - before.size)
         return seconds(last) + slope * (size - last.size)

@@ -163,6 +163,24 @@ def test_the_budget_holds_and_what_it_leaves_out_is_told(budget: float) -> None:
     assert all("for the sweep" in each["why"] for each in found.skipped)
 
 
+def test_where_preparing_takes_long_the_sizes_are_spread_up_to_the_largest() -> None:
+    """Three seconds a size, as a compiler may take, and time for some four of them."""
+    bench = Bench()
+    candidate = bench.trainer.executors[0]
+
+    def build(plan: Any) -> Slow:
+        bench.clock.now += 3.0
+        return candidate.build(plan)  # type: ignore[return-value]
+
+    bench.trainer.executors = (Candidate("slow", build),)
+    found = bench.sweep([1, 2, 4, 8, 16, 32, 64, 128, 512], budget=17.0)
+    assert [row["batch_size"] for row in found.rows] == [1, 2, 16, 128]
+    whys = {each["batch_size"]: each["why"] for each in found.skipped}
+    assert whys.pop(512) == "there are 200 rows to train on"
+    assert set(whys.values()) == {"the 17.0 s for the sweep leave no time for it"}
+    assert list(whys) == [4, 8, 32, 64]
+
+
 def test_what_does_not_fit_the_memory_is_left_out_before_it_is_tried() -> None:
     bench = Bench(free=30_000)
     found = bench.sweep([1, 8, 64, 128])
