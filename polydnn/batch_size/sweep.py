@@ -35,6 +35,9 @@ ROUNDS = 10
 PREPARING = 0.85
 """The part of the budget after which no further size is prepared."""
 
+ONCE_MORE = 0.5
+"""The part of what the first size took that the second will take too; the rest a library does only once."""
+
 STEPS_TO_PREPARE = 30
 """Steps that preparing a size takes about, beside what does not depend on the size."""
 
@@ -263,7 +266,7 @@ class _Work:
         """What a size will take, along the line through the two before it; never less than the last took."""
         last = self.subjects[-1]
         if len(self.subjects) == 1:
-            return seconds(last) + STEPS_TO_PREPARE * last.once * (size - last.size) / last.size
+            return ONCE_MORE * seconds(last) + STEPS_TO_PREPARE * last.once * (size - last.size) / last.size
         before = self.subjects[-2]
         slope = max(seconds(last) - seconds(before), 0.0) / (last.size - before.size)
         return seconds(last) + slope * (size - last.size)
