@@ -242,6 +242,7 @@ def test_verbose_says_which_executor_and_why(run: Any) -> None:
     report = json.loads(result.stdout)
     assert report["execution"] == "numpy"
     assert result.stderr.splitlines() == ["steps computed by: numpy", *report["execution_why"]]
-    assert report["execution_why"] == ["executor 'numpy' agrees with the reference"]
+    alone, beside_a_plugins = "executor 'numpy' agrees with the reference", "'numpy' is taken unmeasured"
+    assert report["execution_why"] in ([alone], [beside_a_plugins])
     asked = run("train", "--epochs", 1, "--quiet", "--verbose", "--execution", "reference")
     assert asked.stderr.splitlines() == ["steps computed by: reference", "the reference step was asked for"]

@@ -23,12 +23,14 @@ def test_commands_that_train_nothing(seeing: Callable, shipped_target: Path, arg
 def test_importing_polydnn_and_listing(seeing: Callable, shipped_target: Path) -> None:
     program = "import polydnn; records = polydnn.plugins(); print(len(records), {each.status for each in records})"
     done = seeing(shipped_target).run("-W", "error", "-c", program + SEEN)
-    assert done.stdout == "3 {'not loaded'}\nimported []\n", done.stderr
+    assert done.stdout == "4 {'not loaded'}\nimported []\n", done.stderr
 
 
 def test_the_first_name_that_is_looked_up_loads_them(seeing: Callable, shipped_target: Path) -> None:
     done = seeing(shipped_target).run("-W", "error", "-c", "import polydnn; polydnn.activation('relu')" + SEEN)
-    assert done.stdout == "imported ['polydnn_huber', 'polydnn_leaky_relu', 'polydnn_lion']\n", done.stderr
+    assert done.stdout == "imported ['polydnn_huber', 'polydnn_leaky_relu', 'polydnn_lion', 'polydnn_numba']\n", (
+        done.stderr
+    )
 
 
 def test_objects_of_the_users_own_load_none(seeing: Callable, shipped_target: Path) -> None:

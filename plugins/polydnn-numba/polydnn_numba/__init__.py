@@ -31,5 +31,5 @@ def numba_executor(plan: StepPlan) -> Executor:
 
 @hookimpl
 def polydnn_executors() -> list[ExecutorSpec]:
-    summary = "tiny networks in compiled code, one-pass updates of large ones"
+    summary = "Tiny networks in compiled code, one-pass updates of large ones."
     return [ExecutorSpec("numba", numba_executor, summary, backends=("numpy",))]
