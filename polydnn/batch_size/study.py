@@ -91,7 +91,8 @@ def study(
     noise = _noise(twin, found, clock, epochs, target_loss, machine["warnings"])
     compared = None
     if validation is not None:
-        compared = _validated(trainer, x, y, found, {"target_loss": target_loss, **weights, **validation}, clock)
+        asked = {"target_loss": target_loss, "validation_fraction": validation_fraction, **weights, **validation}
+        compared = _validated(trainer, x, y, found, asked, clock)
     record = build_record(
         provenance=provenance,
         machine=machine,
