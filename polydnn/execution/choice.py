@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +11,13 @@ from polydnn.errors import InvalidArgumentError, did_you_mean
 from polydnn.execution.executor import TOLERANCE, Data, Executor, ExecutorFactory, PureExecutor, executor_of
 from polydnn.execution.plan import Key, OptimizerState, StepPlan
 from polydnn.execution.reference import NO_NOISE, back_propagation, reference_step, update_rule
-from polydnn.execution.tuning import fastest
+from polydnn.execution.tuning import fastest_made
 from polydnn.types import Array, Gradients, Parameters
 
 __all__ = ["TOLERANCE", "Candidate", "Choice", "FirstBatch", "choose"]
+
+TIMED_STEPS, TIMED_WORK = 32, 2**20
+"""Executors are timed on a bundle of steps, as a fit runs them, unless each takes long enough by itself."""
 
 NOISE_LEVEL = 1e-3
 """Gradients below this part of an array's largest may be rounding alone; see ``_parameter_gap``."""
@@ -51,14 +55,18 @@ class FirstBatch:
     def run(self, executor: Executor) -> Array:
         """Let ``executor`` take this step, from the beginning; the loss."""
         executor.load(self.parameters, self.optimizer_state)
+        return self.steps(executor, 1, self.learning_rate)
+
+    def steps(self, executor: Executor, count: int, learning_rate: float) -> Array:
+        """The first loss of ``count`` steps on this batch, from wherever the executor stands."""
         if not self.bundles:
-            return executor.step(self.x, self.y, self.learning_rate, self.key, self.weights)
+            return [executor.step(self.x, self.y, learning_rate, self.key, self.weights) for _ in range(count)][0]
         backend, rows = executor.plan.backend, self.x.shape[0]
-        order: Array = np.arange(rows)
+        order: Array = np.tile(np.arange(rows), count)
         if not executor.order_on_host:
             order = backend.asarray(order, dtype=backend.index_dtype)
         data = Data(self.x, self.y, self.weights)
-        return executor.steps(data, order, rows, [self.learning_rate], self.key)[0]
+        return executor.steps(data, order, rows, [learning_rate] * count, self.key)[0]
 
 
 @dataclass(frozen=True)
@@ -149,15 +157,19 @@ def _fastest(plan: StepPlan, batch: FirstBatch, agreeing: dict[str, Executor]) -
     if len(agreeing) == 1:
         return first, f"executor {first!r} agrees with the reference"
 
+    rows = int(batch.x.shape[0])
+    count = TIMED_STEPS if rows * plan.network.parameter_count() < TIMED_WORK else 1
+
     def timed(executor: Executor) -> Callable[[], None]:
         def run() -> None:
-            batch.run(executor)
+            batch.steps(executor, count, 1e-3 * batch.learning_rate)  # so many steps on one batch might diverge
             plan.backend.synchronize()
 
+        batch.run(executor)
         return run
 
-    question = {"what": "executor", **plan.describe(), "rows": int(batch.x.shape[0])}
-    return fastest(question, {name: timed(executor) for name, executor in agreeing.items()})
+    question = {"what": "executor", **plan.describe(), "rows": rows, "steps": count}
+    return fastest_made(question, {name: partial(timed, executor) for name, executor in agreeing.items()})
 
 
 def _expected(plan: StepPlan, batch: FirstBatch) -> Expected:

@@ -141,6 +141,7 @@ class StepPlan:
             "backend": self.backend.name,
             "dtype": self.network.dtype,
             "widths": list(self.network.widths),
+            "layers": [repr(layer) for layer in self.network.layers],
             "loss": self.loss.name,
             "optimizer": self.optimizer.name,
         }
