@@ -60,7 +60,8 @@ class FirstBatch:
     def steps(self, executor: Executor, count: int, learning_rate: float) -> Array:
         """The first loss of ``count`` steps on this batch, from wherever the executor stands."""
         if not self.bundles:
-            return [executor.step(self.x, self.y, learning_rate, self.key, self.weights) for _ in range(count)][0]
+            losses = [executor.step(self.x, self.y, learning_rate, self.key, self.weights) for _ in range(count)]
+            return losses[0]
         backend, rows = executor.plan.backend, self.x.shape[0]
         order: Array = np.tile(np.arange(rows), count)
         if not executor.order_on_host:

@@ -182,4 +182,4 @@ def test_of_several_that_agree_the_fastest_is_taken(monkeypatch: pytest.MonkeyPa
 
     choice = chosen(Candidate("slow", changed(slow)), AGREES)
     assert choice.name == "agrees"
-    assert choice.remarks[-1].startswith("'agrees' was measured fastest (microseconds: slow 1")
+    assert choice.remarks[-1].startswith("'agrees' was measured fastest (microseconds: slow ")
