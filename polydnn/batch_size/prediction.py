@@ -52,8 +52,8 @@ class Row:
 class Prediction:
     """What the model of steps and times says about the batch sizes of a sweep.
 
-    ``best`` has the least time to target, ``interval`` holds 95 % of the best sizes under the errors of the noise scale
-    and of the times. ``closed_form`` is sqrt(B_c t0 / t1), None without a slope. ``smallest_near`` is the smallest
+    ``best`` has the least time to target. ``interval`` holds 95 % of the best sizes under the errors of the noise scale
+    and of the times, and the sizes near the best, between which no other first weights would decide the same. ``closed_form`` is sqrt(B_c t0 / t1), None without a slope. ``smallest_near`` is the smallest
     *measured* size within 5 % of the largest throughput, ``fastest`` the one that has it. ``near`` spans the sizes
     whose time to target is within 5 % of the least. Without a noise scale there are no ``rows``, and ``best`` is
     ``smallest_near``.
@@ -99,7 +99,7 @@ def predict(cost: CostModel, noise: NoiseScale | None, *, seed: int = 0) -> Pred
     return Prediction(
         rows,
         sizes[best],
-        (sizes[min(low, best)], sizes[max(high, best)]),
+        (sizes[min(low, int(near[0]))], sizes[max(high, int(near[-1]))]),
         closed,
         smallest,
         fastest,
