@@ -1,16 +1,14 @@
-"""The BLAS libraries within reach, called directly: NumPy's own products know no beta, so that they cannot accumulate.
+"""NumPy's BLAS, called directly: NumPy's own products know no beta, so that they cannot accumulate.
 
-NumPy's wheels bring an OpenBLAS with all of CBLAS inside, under prefixed names; MKL may be installed beside it. Both
-are called through ctypes on arrays whose addresses never change, so that a call costs a microsecond or two.
+NumPy's wheels bring an OpenBLAS with all of CBLAS inside, under prefixed names; other builds of NumPy come with MKL.
+Either is called through ctypes on arrays whose addresses never change, so that a call costs a microsecond or two.
 """
 
 import ctypes
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,7 +22,7 @@ ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112
 LETTERS = {"float32": ("s", ctypes.c_float), "float64": ("d", ctypes.c_double)}
 PREFIXES = ("", "scipy_")
 SUFFIXES = (("64_", ctypes.c_int64), ("", ctypes.c_int))
-NAMES = {"openblas": "openblas", "mkl": "mkl"}
+NAMES = ("openblas", "mkl")
 
 
 @dataclass(eq=False)
@@ -120,31 +118,23 @@ def _step(column: Matrix) -> int:
 
 @cache
 def libraries() -> tuple[Blas, ...]:
-    """The libraries that give right results, NumPy's own first; empty where none can be called."""
-    found: dict[str, Blas] = {}
+    """NumPy's own BLAS, if it can be called and gives right results.
+
+    One library only, and no other that may be loaded or installed: the threads of two wait for each other's work, for
+    milliseconds at a time, and products alternating between them took ten times as long.
+    """
     for name, handle in _handles():
         blas = _spelling(name, handle)
-        if blas is not None and name not in found and _right(blas):
-            found[name] = blas
-    return tuple(found.values())
+        if blas is not None and _right(blas):
+            return (blas,)
+    return ()
 
 
 def _handles() -> Iterator[tuple[str, Any]]:
-    for controller in ThreadpoolController().lib_controllers:
-        if controller.internal_api in NAMES:
-            yield NAMES[controller.internal_api], controller.dynlib
-    for path in _mkl_files():
-        try:
-            yield "mkl", ctypes.CDLL(str(path))
-        except OSError:
-            continue
-
-
-def _mkl_files() -> list[Path]:
-    """Where ``pip install mkl`` puts its one library for all purposes."""
-    base = Path(sys.prefix)
-    places = [(base / "lib", "libmkl_rt.*"), (base / "Library" / "bin", "mkl_rt*.dll")]
-    return [path for folder, pattern in places for path in sorted(folder.glob(pattern))]
+    """The libraries that are loaded, those from NumPy's folder first."""
+    found = [each for each in ThreadpoolController().lib_controllers if each.internal_api in NAMES]
+    for controller in sorted(found, key=lambda each: "numpy" not in each.filepath):
+        yield controller.internal_api, controller.dynlib
 
 
 def _spelling(name: str, handle: Any) -> Blas | None:
