@@ -183,3 +183,37 @@ def test_of_several_that_agree_the_fastest_is_taken(monkeypatch: pytest.MonkeyPa
     choice = chosen(Candidate("slow", changed(slow)), AGREES)
     assert choice.name == "agrees"
     assert choice.remarks[-1].startswith("'agrees' was measured fastest (microseconds: slow ")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_relu_that_rounding_decides_in_a_large_batch_is_no_difference(optimizer: str) -> None:
+    """Of 8192 rows some pre-activation is so near 0 that two orders of summation put it on different sides."""
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(8192, 300)), random.normal(size=(8192, 1))
+    layers = [polydnn.Dense(200, "relu"), polydnn.Dense(1)]
+    made = polydnn.Trainer(
+        polydnn.Network(300, layers), loss="mean_squared_error", optimizer=optimizer, batch_size="full"
+    )
+    made.fit(x, y, epochs=1)
+    assert made.choice is not None
+    assert (made.choice.name, made.choice.reasons) == ("numpy", ())
+
+
+def test_a_part_of_a_large_batch_that_is_left_out_is_a_difference() -> None:
+    def careless(plan: StepPlan) -> Step:
+        step = reference_step(plan)
+
+        def run(p: Any, s: Any, x: Any, y: Any, *rest: Any, **options: Any) -> Any:
+            keep = slice(None) if len(x) <= 64 else slice(0, len(x) * 3 // 4)
+            return step(p, s, x[keep], y[keep], *rest, **options)
+
+        return run
+
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(400, 2)), random.normal(size=(400, 1))
+    made = trainer(Candidate("careless", careless))
+    made.batch_size = "full"
+    made.fit(x, y, epochs=1)
+    assert made.choice is not None
+    assert made.choice.name == "reference"
+    assert "the loss differs" in made.choice.reasons[0]
