@@ -20,7 +20,7 @@ VARIABLE = "POLYDNN_TUNING"
 """Set to "off", nothing is measured and the first candidate taken; set to a folder, answers are kept there."""
 
 ROUNDS = 20
-LONGEST = 0.01
+LONGEST = 0.02
 """Seconds after which no further round of a measurement begins."""
 
 _answers: dict[str, tuple[str, str]] = {}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import polydnn
-from polydnn.execution import Data, Key, PureExecutor, StepPlan, first_state, reference_step
+from polydnn.execution import Data, Key, PureExecutor, StepPlan, first_state, reference_step, tuning
 from polydnn.executors import numpy_executor
 from polydnn.executors.on_numpy.buffers import Buffers
 from polydnn.executors.on_numpy.schedule import Batch, Shared, Whole, schedule_for
@@ -355,3 +355,15 @@ def test_the_parts_of_a_step_are_told_apart() -> None:
         moved.append(executor.read()[0])
     for name, array in moved[0].items():
         np.testing.assert_array_equal(array, moved[1][name])
+
+
+def test_choosing_a_schedule_leaves_the_parameters_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv(tuning.VARIABLE, str(tmp_path))
+    plan = plan_of(WIDE, "categorical_cross_entropy", dtype="float32")
+    buffers = Buffers(plan)
+    buffers.load(plan.network.arrays, first_state(plan))
+    before = buffers.parameters.tobytes()
+    schedule_for(plan, buffers, MANY, direct=True)
+    assert buffers.parameters.tobytes() == before
+    assert any("schedule" in path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
+    tuning.forget()
