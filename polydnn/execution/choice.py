@@ -9,7 +9,7 @@ from polydnn.execution.agreement import FirstBatch, disagreement, expected_of
 from polydnn.execution.executor import TOLERANCE, Executor, ExecutorFactory, PureExecutor, executor_of
 from polydnn.execution.plan import StepPlan
 from polydnn.execution.reference import reference_step
-from polydnn.execution.tuning import fastest_made
+from polydnn.execution.tuning import SETTLE, fastest_made
 
 __all__ = ["TOLERANCE", "Candidate", "Choice", "FirstBatch", "choose"]
 
@@ -120,4 +120,5 @@ def _fastest(plan: StepPlan, batch: FirstBatch, agreeing: dict[str, Executor]) -
         return run
 
     question = {"what": "executor", **plan.describe(), "rows": rows, "steps": count}
-    return fastest_made(question, {name: partial(timed, executor) for name, executor in agreeing.items()})
+    makers = {name: partial(timed, executor) for name, executor in agreeing.items()}
+    return fastest_made(question, makers, settle=SETTLE if count == 1 else 0.0)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -14,14 +15,19 @@ from threadpoolctl import threadpool_info
 
 from polydnn.arrays import cpu_name
 
-__all__ = ["VARIABLE", "Trial", "fastest", "fastest_made", "forget", "tuning_folder"]
+__all__ = ["SETTLE", "VARIABLE", "Trial", "fastest", "fastest_made", "forget", "tuning_folder"]
 
 VARIABLE = "POLYDNN_TUNING"
 """Set to "off", nothing is measured and the first candidate taken; set to a folder, answers are kept there."""
 
-ROUNDS = 20
+FEWEST, ROUNDS = 5, 25
+"""Calls that are timed, at least and at most."""
+
 LONGEST = 0.02
-"""Seconds after which no further round of a measurement begins."""
+"""Seconds for each candidate after which no further round begins."""
+
+SETTLE = 0.06
+"""Seconds after which threads that wait for work have gone to sleep."""
 
 _answers: dict[str, tuple[str, str]] = {}
 
@@ -40,12 +46,18 @@ def fastest(question: Mapping[str, Any], candidates: Mapping[str, Trial]) -> tup
     return fastest_made(question, {name: partial(_itself, call) for name, call in candidates.items()})
 
 
-def fastest_made(question: Mapping[str, Any], makers: Mapping[str, Callable[[], Trial | None]]) -> tuple[str, str]:
-    """As ``fastest``, for trials that are made when they are needed, and None where a candidate turns out not to do."""
+def fastest_made(
+    question: Mapping[str, Any], makers: Mapping[str, Callable[[], Trial | None]], *, settle: float = 0.0
+) -> tuple[str, str]:
+    """As ``fastest``, for trials that are made when they are needed, and None where a candidate turns out not to do.
+
+    ``settle`` is for candidates that use the processors differently: an idle thread of a BLAS keeps its core busy for
+    some hundredths of a second after its last work, at the cost of whatever runs there next.
+    """
     names = list(makers)
     text = json.dumps({**question, "candidates": names, "machine": machine()}, sort_keys=True, default=str)
     if text not in _answers:
-        _answers[text] = _asked(text, makers)
+        _answers[text] = _asked(text, makers, settle)
     return _answers[text]
 
 
@@ -79,7 +91,7 @@ def machine() -> str:
     return f"{cpu_name()}, {os.cpu_count()} processors, numpy {np.__version__}, {', '.join(blas)}"
 
 
-def _asked(text: str, makers: Mapping[str, Callable[[], Trial | None]]) -> tuple[str, str]:
+def _asked(text: str, makers: Mapping[str, Callable[[], Trial | None]], settle: float) -> tuple[str, str]:
     folder = tuning_folder()
     if len(makers) == 1 or folder is None:
         return _unmeasured(makers, "is taken unmeasured")
@@ -92,7 +104,7 @@ def _asked(text: str, makers: Mapping[str, Callable[[], Trial | None]]) -> tuple
     except OSError:
         return _unmeasured(makers, f"is taken unmeasured: {folder} cannot be written")
     made = {name: trial for name, make in makers.items() if (trial := make()) is not None}
-    _write(path, {"question": json.loads(text), "seconds": measured(made or dict.fromkeys(makers, _nothing))})
+    _write(path, {"question": json.loads(text), "seconds": measured(made or dict.fromkeys(makers, _nothing), settle)})
     return _read(path, text) or _unmeasured(makers, f"is taken unmeasured: {path} cannot be kept")
 
 
@@ -107,20 +119,40 @@ def _nothing() -> None:
     """The trial where no candidate will do, and the first is as good as any."""
 
 
-def measured(candidates: Mapping[str, Trial]) -> dict[str, float]:
-    """The shortest of a few calls of each, in rounds, so that a disturbance meets all alike; the first call is free."""
-    best = dict.fromkeys(candidates, float("inf"))
+def measured(candidates: Mapping[str, Trial], settle: float = 0.0) -> dict[str, float]:
+    """The median seconds of some calls of each; the first call is free.
+
+    Not the shortest: what is fast on a machine that is quiet for a moment may be what suffers most when it is not. The
+    calls go round, so that a disturbance meets all alike; with ``settle`` each candidate has its turn by itself, after
+    so many seconds in which the threads of the one before come to rest.
+    """
+    if settle:
+        return {name: _median_alone(call, settle) for name, call in candidates.items()}
+    taken: dict[str, list[float]] = {name: [] for name in candidates}
     for call in candidates.values():
         call()
     started = time.perf_counter()
-    for _ in range(ROUNDS):
+    for count in range(ROUNDS):
         for name, call in candidates.items():
-            begun = time.perf_counter()
-            call()
-            best[name] = min(best[name], time.perf_counter() - begun)
-        if time.perf_counter() - started > LONGEST * len(candidates):
+            taken[name].append(_seconds(call))
+        if count + 1 >= FEWEST and time.perf_counter() - started > LONGEST * len(candidates):
             break
-    return best
+    return {name: statistics.median(each) for name, each in taken.items()}
+
+
+def _median_alone(call: Trial, settle: float) -> float:
+    time.sleep(settle)
+    call()
+    taken: list[float] = []
+    while len(taken) < FEWEST or (len(taken) < ROUNDS and sum(taken) < settle):
+        taken.append(_seconds(call))
+    return statistics.median(taken)
+
+
+def _seconds(call: Trial) -> float:
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
 
 
 def _read(path: Path, text: str) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from polydnn.arrays import usable_threads
 from polydnn.execution.executor import Data
 from polydnn.execution.plan import StepPlan
-from polydnn.execution.tuning import fastest_made
+from polydnn.execution.tuning import SETTLE, fastest_made
 from polydnn.executors.on_numpy.blas import Matrix, thread_limit
 from polydnn.executors.on_numpy.block import Block
 from polydnn.executors.on_numpy.buffers import Buffers, aligned
@@ -23,8 +23,14 @@ __all__ = ["Batch", "Schedule", "Whole", "schedule_for"]
 BLOCK_ROWS = 512
 """Rows whose activations stay in a second-level cache for layers of usual widths; enough for products at full speed."""
 
+FEWEST_SHARED = 128
+"""Rows that a thread gets at least, where a batch is shared among threads."""
+
 MOST_AT_ONCE = 4096
 """Rows beyond which a batch is always cut, for the sake of memory."""
+
+LEAST_WORK = 2**22
+"""Rows times parameters from which on anything but all rows at once is tried."""
 
 ROW_WISE = (Dense.forward, Dropout.forward, Normalization.forward)
 """What layers compute that treat each row for itself, so that a batch may be cut."""
@@ -88,7 +94,7 @@ class Shared:
     def __init__(self, plan: StepPlan, buffers: Buffers, rows: int, shares: int) -> None:
         self.single_thread = shares > 1
         self._buffers = buffers
-        edges = [*range(0, rows, BLOCK_ROWS), rows]
+        edges = [*range(0, rows, min(BLOCK_ROWS, -(-rows // shares))), rows]
         spans = [slice(start, end) for start, end in pairwise(edges)]
         self._spans = [spans[share::shares] for share in range(shares)]
         self._gradients = [buffers.gradients, *(aligned(buffers.size, buffers.dtype) for _ in range(shares - 1))]
@@ -125,29 +131,36 @@ def _part(index: Any, span: slice) -> Any:
 def schedule_for(plan: StepPlan, buffers: Buffers, rows: int, *, direct: bool) -> Schedule:
     """The fastest schedule for batches of ``rows``."""
     makers: dict[str, Callable[[], Schedule]] = {"whole": lambda: Whole(plan, buffers, rows, direct=direct)}
-    if rows > BLOCK_ROWS and all(type(layer).forward in ROW_WISE for layer in plan.layers):
+    worth_cutting = rows > MOST_AT_ONCE or rows * buffers.size >= LEAST_WORK
+    if rows >= 2 * FEWEST_SHARED and worth_cutting and all(type(layer).forward in ROW_WISE for layer in plan.layers):
+        alone = {1} if rows > BLOCK_ROWS else set()
+        counts = sorted(alone | {max(1, min(usable_threads(), rows // FEWEST_SHARED))})
         cut: dict[str, Callable[[], Schedule]] = {
-            f"blocks by {count}": partial(Shared, plan, buffers, rows, count) for count in {1, usable_threads()}
+            f"blocks by {count}": partial(Shared, plan, buffers, rows, count) for count in counts
         }
         makers = cut if rows > MOST_AT_ONCE else makers | cut
+    if len(makers) == 1:
+        return next(iter(makers.values()))()
     question = {"what": "schedule", **plan.describe(), "rows": rows, "direct": direct, "threads": usable_threads()}
-    trials = {name: partial(_trial, plan, make, rows) for name, make in makers.items()}
+    trials = {name: partial(_trial, plan, buffers, make, rows) for name, make in makers.items()}
     kept = buffers.parameters.copy()
-    chosen = fastest_made(question, trials)[0]
+    chosen = fastest_made(question, trials, settle=SETTLE)[0]
     buffers.parameters[...] = kept  # a product with a factor of 0 is skipped, so that trials do move them a little
     return makers[chosen]()
 
 
-def _trial(plan: StepPlan, make: Callable[[], Schedule], rows: int) -> Callable[[], None]:
-    return _timed(make(), Batch(_zeros(plan, rows), slice(0, rows), rows, {}, None))
+def _trial(plan: StepPlan, buffers: Buffers, make: Callable[[], Schedule], rows: int) -> Callable[[], None]:
+    return _timed(make(), buffers, Batch(_zeros(plan, rows), slice(0, rows), rows, {}, None))
 
 
-def _timed(schedule: Schedule, trial: Batch) -> Callable[[], None]:
+def _timed(schedule: Schedule, buffers: Buffers, trial: Batch) -> Callable[[], None]:
     """A trial that hardly moves anything."""
 
     def call() -> None:
         with thread_limit(schedule.single_thread):
-            schedule.run(trial, 1e-30)
+            _, moved = schedule.run(trial, 1e-30)
+        if moved is None:  # the pass over the parameters that moving them on the way saves
+            np.subtract(buffers.parameters, buffers.gradients, out=buffers.gradients)
 
     return call
 
