@@ -1,6 +1,6 @@
 """What a first look at a CUDA machine needs: the tests that want a GPU, the peers on it, and the machine's facts.
 
-    python benchmarks/gpu_check.py                                # a few minutes; stores benchmarks/results/gpu_check.json
+    python benchmarks/gpu_check.py          # a few minutes; stores benchmarks/results/gpu_check.json
     python benchmarks/gpu_check.py --seconds 300 --output found.json
 
 Each part runs in a process of its own and a failure is stored like a figure: whatever is learnt is kept. Without a

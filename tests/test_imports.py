@@ -38,7 +38,19 @@ EXCEPTIONS = {
 }
 ARRAY_LIBRARIES = {"cupy", "torch", "jax", "array_api_strict", "array_api_compat"}
 NO_NUMPY = ["activations", "losses", "optimizers", "metrics", "execution/reference.py"]
-HEAVY = ["torch", "jax", "cupy", "array_api_strict", "matplotlib", "click", "rich", "jinja2", "sklearn", "scipy", "pytest"]
+HEAVY = [
+    "torch",
+    "jax",
+    "cupy",
+    "array_api_strict",
+    "matplotlib",
+    "click",
+    "rich",
+    "jinja2",
+    "sklearn",
+    "scipy",
+    "pytest",
+]
 PUBLIC_ROOMS = {
     "polydnn",
     "polydnn.testing",

@@ -53,10 +53,10 @@ class Prediction:
     """What the model of steps and times says about the batch sizes of a sweep.
 
     ``best`` has the least time to target. ``interval`` holds 95 % of the best sizes under the errors of the noise scale
-    and of the times, and the sizes near the best, between which no other first weights would decide the same. ``closed_form`` is sqrt(B_c t0 / t1), None without a slope. ``smallest_near`` is the smallest
-    *measured* size within 5 % of the largest throughput, ``fastest`` the one that has it. ``near`` spans the sizes
-    whose time to target is within 5 % of the least. Without a noise scale there are no ``rows``, and ``best`` is
-    ``smallest_near``.
+    and of the times, and the sizes near the best, between which no other first weights would decide the same.
+    ``closed_form`` is sqrt(B_c t0 / t1), None without a slope. ``smallest_near`` is the smallest *measured* size within
+    5 % of the largest throughput, ``fastest`` the one that has it. ``near`` spans the sizes whose time to target is
+    within 5 % of the least. Without a noise scale there are no ``rows``, and ``best`` is ``smallest_near``.
     """
 
     rows: tuple[Row, ...]
