@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="two networks, three batch sizes, under three minutes")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--output", type=Path, help="store the JSON there and the pictures beside it")
+    parser.add_argument("--add", action="store_true", help="keep what --output holds of problems not measured now")
     parser.add_argument("--threads", default="1", help="1, 2, ... or all: threads and processors of every framework")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--seconds-per-point", type=float, default=1.0, help="time cap for a framework at a point")
@@ -149,12 +150,15 @@ def report(chosen: argparse.Namespace) -> dict[str, Any]:
     environment = worker_environment(FORCING, len(cpus), chosen.device, chosen.keras_backend)
     plan = plan_of(chosen)
     campaign = Campaign(plan, environment, cpus)
+    earlier = kept_from(chosen.output, plan) if chosen.add else {"points": [], "runs": []}
+    campaign.points += earlier["points"]
     found: dict[str, Any] = {
         "schema": 1,
         "benchmark": "peers",
         "complete": False,
         "machine": machine,
         "settings": settings_of(chosen, plan, environment, cpus),
+        "earlier_runs": earlier["runs"],
         "frameworks": campaign.frameworks,
         "summary": [],
         "points": campaign.points,
@@ -163,6 +167,25 @@ def report(chosen: argparse.Namespace) -> dict[str, Any]:
     campaign.run(lambda: store(found, chosen.output))
     machine |= {"during": watch.figures(), "load_after": load_of_machine(seconds=1.0)}
     return {**found, "complete": True, "summary": summarize(campaign.points)}
+
+
+def kept_from(path: Path | None, plan: Plan) -> dict[str, Any]:
+    """Points of problems that this run does not measure, from the file of earlier ones, and how those were made.
+
+    All ratios are taken within a problem, whose rounds are always those of one run.
+    """
+    if path is None or not path.exists():
+        return {"points": [], "runs": []}
+    before = json.loads(path.read_text(encoding="utf-8"))
+    measured = {(each.case.name, each.optimizer, each.batch_size) for each in plan.problems()}
+    kept = [
+        point
+        for point in before["points"]
+        if (point["case"], point["optimizer"], point["batch_size"]) not in measured
+        or point["measure"] not in plan.measures
+    ]
+    run = {"machine": before["machine"], "settings": before["settings"]}
+    return {"points": kept, "runs": [*before.get("earlier_runs", []), run]}
 
 
 def as_text(found: dict[str, Any]) -> str:

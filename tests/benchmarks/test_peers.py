@@ -182,3 +182,14 @@ def test_the_page_names_every_row_and_no_flag_that_is_not_there() -> None:
     assert not [name for name in FRAMEWORKS if f"`{name}`" not in page]
     known = set(re.findall(r"--[a-z-]+", peers.parser().format_help()))
     assert set(re.findall(r"--[a-z][a-z-]+", page)) <= known
+
+
+def test_problems_of_an_earlier_run_are_kept_and_those_measured_now_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "peers.json"
+    earlier = [point("floor", 4, [1.0]), point("floor", 8, [1.0]), point("floor", 4, [1.0], measure="epoch")]
+    path.write_text(json.dumps({"points": earlier, "machine": {"cpu": "old"}, "settings": {"threads": 7}}))
+    plan = peers.plan_of(peers.parser().parse_args([*TINY, *FEW, "--measures", "step"]))
+    found = peers.kept_from(path, plan)
+    assert found["points"] == earlier[1:]
+    assert found["runs"] == [{"machine": {"cpu": "old"}, "settings": {"threads": 7}}]
+    assert peers.kept_from(tmp_path / "none.json", plan) == {"points": [], "runs": []}
