@@ -61,3 +61,12 @@ def test_accuracy_table_is_the_stored_one() -> None:
 def test_overhead_is_what_readme_says() -> None:
     rows = json.loads((ROOT / "benchmarks/results/overhead.json").read_text(encoding="utf-8"))["rows"]
     assert max(row["ratio"] for row in rows) <= 1.5
+
+
+def test_the_predicted_batch_size_is_as_near_as_readme_says() -> None:
+    path = ROOT / "benchmarks/results/batch_size_prediction.json"
+    cases = json.loads(path.read_text(encoding="utf-8"))["cases"]
+    assert len(cases) == 3
+    for case in cases.values():
+        for run in case["runs"]:
+            assert 0.5 <= run["predicted"]["batch_size"] / run["measured"]["batch_size"] <= 2.0
