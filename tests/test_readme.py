@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -70,3 +71,28 @@ def test_the_predicted_batch_size_is_as_near_as_readme_says() -> None:
     for case in cases.values():
         for run in case["runs"]:
             assert 0.5 <= run["predicted"]["batch_size"] / run["measured"]["batch_size"] <= 2.0
+
+
+def speed_cell(points: list[dict[str, Any]], case: str, optimizer: str, batch_size: int) -> str:
+    """Microseconds of a step in a bundle, and the fastest peer's."""
+    key = (case, optimizer, batch_size, "step")
+    medians = {
+        each["framework"]: each["median_us"]
+        for each in points
+        if (each["case"], each["optimizer"], each["batch_size"], each["measure"]) == key and "median_us" in each
+    }
+    peers = {name: median for name, median in medians.items() if not name.startswith(("polydnn", "floor"))}
+    fastest = min(peers, key=lambda name: peers[name])
+    return f"{medians['polydnn_steps']:.3g}, {fastest} {peers[fastest]:.3g}"
+
+
+def test_speed_table_is_the_stored_one() -> None:
+    points = json.loads((ROOT / "benchmarks/results/peers.json").read_text(encoding="utf-8"))["points"]
+    table = re.findall(r"<!-- speed -->(.*?)<!-- /speed -->", README, re.DOTALL)[0].strip().splitlines()
+    sizes = [int(size) for size in re.findall(r"batch (\d+)", table[0])]
+    assert len(sizes) == 4
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+    assert {row[0].strip("[]").replace(", ", "-") for row in rows} == {each["case"] for each in points}
+    for name, optimizer, *cells in rows:
+        case = name.strip("[]").replace(", ", "-")
+        assert cells == [speed_cell(points, case, optimizer, size) for size in sizes]
