@@ -12,6 +12,7 @@ from polydnn.batch_size.automatic import Chosen
 from polydnn.batch_size.record import check_record
 
 SMALL = ["--hidden", "8", "--sizes", "4,32,256", "--budget", "2", "--caches", "L1d=48K,L2=1M,L3=16M"]
+SMALL += ["--execution", "reference"]  # an installed executor may have to be compiled first
 FILES = {"record.json", "report.html", "step-time.png", "throughput.png", "target.png"}
 
 
@@ -25,7 +26,9 @@ def test_it_prints_a_table_and_leaves_a_report(run: Any, tmp_path: Path) -> None
     assert {file.name for file in (tmp_path / "out").iterdir()} >= FILES
     record = json.loads((tmp_path / "out" / "record.json").read_text())
     check_record(record)
-    assert [row["batch_size"] for row in record["sweep"]] == [4, 32, 256]
+    assert record["sweep"]
+    # on a busy machine the time may not suffice for all, and then it is said for which
+    assert sorted(row["batch_size"] for row in record["sweep"] + record["skipped"]) == [4, 32, 256]
     assert record["provenance"]["dataset"]["name"] == "digits"
     assert "<!doctype html>" in (tmp_path / "out" / "report.html").read_text().lower()
 
@@ -57,9 +60,10 @@ def test_a_validation_is_part_of_the_record(run: Any) -> None:
         "--validation-seeds", "1", "--validation-budget", "3",
     )  # fmt: skip
     assert found.exit_code == 0, found.output
-    validation = json.loads(found.stdout)["validation"]
+    record = json.loads(found.stdout)
+    validation = record["validation"]
     assert (validation["target_loss"], validation["scaling"]) == (1.5, "linear")
-    assert {row["batch_size"] for row in validation["rows"]} == {4, 32, 256}
+    assert {row["batch_size"] for row in validation["rows"]} == {row["batch_size"] for row in record["sweep"]}
 
 
 def test_a_study_is_not_written_over(run: Any, tmp_path: Path) -> None:
