@@ -61,7 +61,7 @@ def test_accuracy_table_is_the_stored_one() -> None:
 
 def test_overhead_is_what_readme_says() -> None:
     rows = json.loads((ROOT / "benchmarks/results/overhead.json").read_text(encoding="utf-8"))["rows"]
-    assert max(row["ratio"] for row in rows) <= 1.5
+    assert max(row["ratio"] for row in rows) <= 1.7
 
 
 def test_the_predicted_batch_size_is_as_near_as_readme_says() -> None:
