@@ -4,12 +4,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
-from polydnn.datasets import Dataset, Rows, Task, builtin_datasets, load, read_csv_features, read_npz_features
+from polydnn.cli.columns import TABLES, few, unnamed
+from polydnn.datasets import Dataset, Rows, Task, builtin_datasets, load
 from polydnn.datasets.csv_table import open_csv
 from polydnn.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from polydnn.registry import dataset as dataset_of
@@ -17,9 +18,8 @@ from polydnn.registry import dataset as dataset_of
 if TYPE_CHECKING:
     from polydnn import Network
 
-__all__ = ["as_model_expects", "is_file", "is_table", "load_data", "read_features", "rows_of", "target_columns"]
+__all__ = ["as_model_expects", "is_file", "is_table", "load_data", "rows_of"]
 
-TABLES = (".csv", ".csv.gz")
 TEST_FRACTION = 0.2
 SPLIT_SEED = 0
 """The test rows of a file are the same whatever seed a training uses, so that runs can be compared."""
@@ -41,12 +41,13 @@ def load_data(
     name: str,
     *,
     target: Sequence[str] = (),
+    features: Sequence[str] | None = None,
     task: Task | None = None,
     test_fraction: float | None = None,
     folder: str | None = None,
     classes: Sequence[str] = (),
 ) -> Dataset:
-    """The data set of that name, or in that file; ``classes`` are those a model knows, for a table.
+    """The data set of that name, or in that file; ``features`` and ``classes`` are those a model knows, for a table.
 
     Raises UsageError for a table without a target, UnknownNameError for a name nobody offers, and what the readers
     raise.
@@ -59,6 +60,7 @@ def load_data(
             name,
             folder=folder,
             targets=list(target) or None,
+            features=features,
             task=task,
             test_fraction=fraction,
             seed=SPLIT_SEED,
@@ -88,61 +90,6 @@ def rows_of(dataset: Dataset, split: str) -> Rows:
     return dataset.train if split == "train" else dataset.test
 
 
-def read_features(path: str, network: "Network") -> np.ndarray[Any, Any]:
-    """The rows of a file to predict for: columns by the model's names in a table, the array x of an .npz file."""
-    if path.lower().endswith(".npz"):
-        return read_npz_features(path)
-    if not path.lower().endswith(TABLES):
-        msg = f"{path}: unknown ending; predict reads .csv, .csv.gz and .npz."
-        raise InvalidArgumentError(msg)
-    return read_csv_features(path, _feature_columns(path, network))
-
-
-def _feature_columns(path: str, network: "Network") -> Sequence[str] | None:
-    """The columns by the model's names; by their places where the model learnt from columns without names."""
-    if not _unnamed(network.features, "x"):
-        return network.features or None
-    with open_csv(Path(path)) as table:
-        header = table.header
-    if set(network.features) <= set(header):
-        return network.features
-    columns = [name for name in header if name not in network.targets]
-    if len(columns) != network.in_features:
-        msg = (
-            f"the model learnt from {network.in_features} columns without names, and {path} has {len(columns)}: "
-            f"{_few(columns)}. Leave the others out."
-        )
-        raise InvalidDataError(msg)
-    if columns != [str(number) for number in range(len(columns))] and all(map(_is_number, columns)):
-        msg = f"{path}: the first line holds numbers only; put a header row with names above it."
-        raise InvalidDataError(msg)
-    return columns
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _unnamed(names: Sequence[str], letter: str) -> bool:
-    """Whether these are the names that columns of arrays get, which have none of their own."""
-    return tuple(names) in (tuple(f"{letter}{number}" for number in range(len(names))), (letter,))
-
-
-def target_columns(name: str, network: "Network") -> tuple[str, ...]:
-    """The model's target columns in a table; none where the model's targets had no names and the table has none such.
-
-    The targets of arrays are called y, y0 or, where they were one-hot, class.
-    """
-    if not _unnamed(network.targets, "y") and network.targets != ("class",):
-        return network.targets
-    with open_csv(Path(name)) as table:
-        return network.targets if set(network.targets) <= set(table.header) else ()
-
-
 def as_model_expects(dataset: Dataset, network: "Network") -> Dataset:
     """The data set with its columns and its class numbers in the order the model learnt them in.
 
@@ -157,8 +104,8 @@ def as_model_expects(dataset: Dataset, network: "Network") -> Dataset:
             return _with_classes(replace(dataset, features=network.features), network.classes)
         missing = [name for name in network.features if name not in dataset.features]
         msg = (
-            f"{dataset.name!r} lacks {len(missing)} of the model's features: {_few(missing)}; "
-            f"it has {_few(dataset.features)}."
+            f"{dataset.name!r} lacks {len(missing)} of the model's features: {few(missing)}; "
+            f"it has {few(dataset.features)}."
         )
         raise InvalidDataError(msg)
     return _with_classes(_with_features(dataset, network.features), network.classes)
@@ -166,8 +113,8 @@ def as_model_expects(dataset: Dataset, network: "Network") -> Dataset:
 
 def _goes_by_place(dataset: Dataset, network: "Network") -> bool:
     """Whether the columns are as many as the model's, and at least one side has no names for them."""
-    from_arrays = dataset.source.lower().endswith(".npz") and _unnamed(dataset.features, "x")
-    return dataset.in_features == network.in_features and (from_arrays or _unnamed(network.features, "x"))
+    from_arrays = dataset.source.lower().endswith(".npz") and unnamed(dataset.features, "x")
+    return dataset.in_features == network.in_features and (from_arrays or unnamed(network.features, "x"))
 
 
 def _with_features(dataset: Dataset, features: Sequence[str]) -> Dataset:
@@ -183,12 +130,8 @@ def _with_classes(dataset: Dataset, classes: Sequence[str]) -> Dataset:
         return dataset
     unknown = [name for name in dataset.classes if name not in classes]
     if unknown:
-        msg = f"{dataset.name!r} has classes the model does not know: {_few(unknown)}; it knows {_few(classes)}."
+        msg = f"{dataset.name!r} has classes the model does not know: {few(unknown)}; it knows {few(classes)}."
         raise InvalidDataError(msg)
     numbers = np.array([classes.index(name) for name in dataset.classes])
     train, test = (Rows(rows.x, numbers[rows.y]) for rows in (dataset.train, dataset.test))
     return replace(dataset, train=train, test=test, classes=tuple(classes))
-
-
-def _few(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")

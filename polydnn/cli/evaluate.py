@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from polydnn.cli.data import as_model_expects, is_file, is_table, load_data, rows_of, target_columns
+from polydnn.cli.columns import feature_columns, target_columns
+from polydnn.cli.data import as_model_expects, is_file, is_table, load_data, rows_of
 from polydnn.cli.experiment import DEFAULT_METRICS
 from polydnn.cli.item_text import Item, item_from_text
 from polydnn.cli.loss_fit import as_loss_wants, check_loss, default_loss
@@ -59,7 +60,7 @@ def evaluate(
     """Measure a trained model on a data set.
 
     MODEL is a .safetensors file or the folder of a run. In the folder of a run the data set, the loss and the metrics
-    are those of its training, unless they are given.
+    are those of its training, unless they are given. Columns of a .csv file that the model does not use are ignored.
     """
     with only_results_on_stdout():
         trained = open_model(model, backend)
@@ -82,6 +83,8 @@ def _data(
     if is_table(name):
         if not name.lower().endswith(".npz"):
             chosen["target"] = chosen["target"] or target_columns(name, network)
+            if chosen["target"]:
+                chosen["features"] = feature_columns(name, network, chosen["target"])
         chosen["task"] = chosen["task"] or network.task
         if split == "all" or not (split or own or given["test_fraction"]):
             chosen["test_fraction"] = 1.0  # nothing is split: a single row, or rows of one class, can be measured

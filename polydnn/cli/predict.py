@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polydnn.cli.data import read_features
+from polydnn.cli.columns import read_features
 from polydnn.cli.model import open_model
 from polydnn.cli.output import counted, only_results_on_stdout, print_json
 from polydnn.cli.run_folder import write_text

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from polydnn.datasets.csv_file import read_csv
 from polydnn.datasets.dataset import Dataset, Task
@@ -39,6 +39,7 @@ def load(
     *,
     folder: str | Path | None = None,
     targets: Sequence[str] | str | None = None,
+    features: Sequence[str] | None = None,
     task: Task | None = None,
     test_fraction: float = TEST_FRACTION,
     seed: int = 0,
@@ -47,9 +48,9 @@ def load(
     """A built-in data set by its name, or one's own by the path of a .csv, .csv.gz or .npz file or of an IDX folder.
 
     A built-in name wins; write ``./digits`` for a folder of that name. ``folder`` is where a built-in set's files lie.
-    ``targets`` names the target columns of a .csv file, and must be given for one. ``task``, ``test_fraction`` and
-    ``seed`` say how one's own rows are understood and split, ``classes`` which classes there are (see ``from_arrays``);
-    built-in sets and IDX folders know all that themselves.
+    ``targets`` names the target columns of a .csv file, and must be given for one; ``features`` those of its features,
+    all others unless given. ``task``, ``test_fraction`` and ``seed`` say how one's own rows are understood and split,
+    ``classes`` which classes there are (see ``from_arrays``); built-in sets and IDX folders know all that themselves.
 
     Raises UnknownNameError for a name nobody knows, InvalidArgumentError for an argument that does not apply or an
     unknown ending, and what the readers raise.
@@ -59,25 +60,22 @@ def load(
     ((1438, 64), 'uint8', (359, 64), 10)
     """
     loaders = {name: loader for name, loader, _ in builtin_datasets()}
+    of_columns = {"targets": targets, "features": features}
+    of_rows: dict[str, Any] = {"task": task, "test_fraction": test_fraction, "classes": classes}
     if str(name_or_path) in loaders and not isinstance(name_or_path, Path):
-        _refuse(
-            str(name_or_path), "is built in", targets=targets, task=task, test_fraction=test_fraction, classes=classes
-        )
+        _refuse(str(name_or_path), "is built in", **of_columns, **of_rows)
         return loaders[str(name_or_path)](None if folder is None else Path(folder).expanduser())
     path = Path(name_or_path).expanduser()
     _refuse(str(path), "is a path", folder=folder)
     if path.is_dir():
-        _refuse(
-            str(path), "is a folder of images", targets=targets, task=task, test_fraction=test_fraction, classes=classes
-        )
+        _refuse(str(path), "is a folder of images", **of_columns, **of_rows)
         return read_image_folder(path)
     if path.name.lower().endswith(".npz"):
         _refuse(str(path), "has its targets in the array y", targets=targets)
-        return read_npz(path, task=task, test_fraction=test_fraction, seed=seed, classes=classes)
+        _refuse(str(path), "has its features in the array x", features=features)
+        return read_npz(path, seed=seed, **of_rows)
     if path.name.lower().endswith(ENDINGS):
-        return read_csv(
-            path, _needed(path, targets), task=task, test_fraction=test_fraction, seed=seed, classes=classes
-        )
+        return read_csv(path, _needed(path, targets), features=features, seed=seed, **of_rows)
     raise _unreadable(str(name_or_path), path, list(loaders))
 
 

@@ -22,17 +22,19 @@ def read_csv(
     path: str | Path,
     targets: Sequence[str] | str,
     *,
+    features: Sequence[str] | None = None,
     task: Task | None = None,
     test_fraction: float = 0.2,
     seed: int = 0,
     classes: Sequence[str] | None = None,
 ) -> Dataset:
-    """The data set in a .csv or .csv.gz file; ``targets`` names the target columns, all others are features.
+    """The data set in a .csv or .csv.gz file; ``targets`` names the target columns.
 
-    Features are float64 (n, in_features). A target column of text holds classes, numbered in sorted order; ``task``
-    is inferred where it is None, by the rule of ``polydnn.datasets.targets``. ``test_fraction`` of the rows, drawn by
-    ``seed``, are for testing; that and ``classes`` are as in ``from_arrays``. 20,000 rows of nine numbers take about a
-    tenth of a second.
+    ``features`` names the columns of the features, in that order; what else is there is then not looked at. All but
+    the targets are features where it is None. They are float64 (n, in_features). A target column of text holds
+    classes, numbered in sorted order; ``task`` is inferred where it is None, by the rule of
+    ``polydnn.datasets.targets``. ``test_fraction`` of the rows, drawn by ``seed``, are for testing; that and
+    ``classes`` are as in ``from_arrays``. 20,000 rows of nine numbers take about a tenth of a second.
 
     Raises StorageError where there is no such file and DataFileError, with line and column, for a missing or repeated
     column, a row of another length, a cell that is empty, no number, NaN or infinite.
@@ -49,6 +51,7 @@ def read_csv(
         return dataset_from_table(
             table,
             _target_names(table, targets),
+            features=features,
             name=_stem(path),
             task=task,
             test_fraction=test_fraction,
@@ -62,6 +65,7 @@ def dataset_from_table(
     targets: Sequence[str],
     *,
     name: str,
+    features: Sequence[str] | None = None,
     task: Task | None = None,
     test_fraction: float = 0.2,
     seed: int = 0,
@@ -69,10 +73,7 @@ def dataset_from_table(
 ) -> Dataset:
     """The data set in an open table; the arguments are those of ``read_csv``."""
     task = check_task(task)
-    features = [each for each in table.header if each not in targets]
-    if not features:
-        msg = f"{table.origin}: all {len(table.header)} columns are targets; leave at least one as a feature."
-        raise DataFileError(msg)
+    features = _feature_names(table, targets, features)
     x, columns = table.read(features, targets)
     values = [_values(table, column, task) for column in columns]
     return from_arrays(
@@ -106,6 +107,20 @@ def _target_names(table: CsvTable, targets: Sequence[str] | str) -> list[str]:
         raise InvalidArgumentError(msg)
     for name in names:
         table.position(name)
+    return names
+
+
+def _feature_names(table: CsvTable, targets: Sequence[str], features: Sequence[str] | None) -> list[str]:
+    if features is None:
+        names = [each for each in table.header if each not in targets]
+        if not names:
+            msg = f"{table.origin}: all {len(table.header)} columns are targets; leave at least one as a feature."
+            raise DataFileError(msg)
+        return names
+    names = [features] if isinstance(features, str) else list(features)
+    if not names or len({*names, *targets}) < len(names) + len(targets):
+        msg = f"features must name one or more different columns of {table.origin} beside the targets, found {names!r}."
+        raise InvalidArgumentError(msg)
     return names
 
 

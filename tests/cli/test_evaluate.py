@@ -77,6 +77,30 @@ def test_another_file_is_understood_as_the_model_does(run: Any, flowers: Path, t
     assert json.loads(lonely.stdout)["metrics"]["accuracy"] == pytest.approx(share)
 
 
+def _warnings(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("Warning: ")]
+
+
+@pytest.mark.parametrize("added", ["colour", "number"])
+def test_a_column_that_the_model_does_not_use_is_ignored_as_in_a_prediction(
+    run: Any, flowers: Path, tmp_path: Path, added: str
+) -> None:
+    """A column of text beside the features stops neither command; each says once that it is left aside."""
+    _train(run, "--dataset", flowers, "--target", "species")
+    header, *rows = flowers.read_text().splitlines()
+    cell = {"colour": "red", "number": "7"}[added]
+    (tmp_path / "more.csv").write_text("\n".join([f"{added},{header}", *(f"{cell},{row}" for row in rows)]) + "\n")
+    said = [f"Warning: more.csv: columns that the model does not use are ignored: {added}."]
+    plain = json.loads(run("evaluate", "here", "--dataset", flowers, "--split", "all", "--json").stdout)
+    more = run("evaluate", "here", "--dataset", "more.csv", "--split", "all", "--json")
+    assert {**json.loads(more.stdout), "dataset": "flowers"} == plain
+    assert _warnings(more.stderr) == said
+    predicted = run("predict", "here", "more.csv")
+    assert predicted.stdout == run("predict", "here", flowers).stdout
+    assert _warnings(predicted.stderr) == said
+    assert _warnings(run("predict", "here", flowers).stderr) == []
+
+
 def test_a_class_missing_from_a_file_does_not_renumber_the_others(run: Any, tmp_path: Path) -> None:
     """The file's classes are b and c; numbered by themselves they would be taken for the model's a and b."""
     table = [(kind, 10 * "abc".index(kind) + i % 3) for i, kind in enumerate("abc" * 20)]
@@ -97,7 +121,7 @@ def test_data_that_do_not_fit_the_model_are_refused(run: Any, flowers: Path, tmp
     )
     lacking = run("evaluate", "here", "--dataset", "other.csv")
     assert lacking.exit_code == 1
-    assert "'other' lacks 1 of the model's features: width; it has length." in lacking.stderr
+    assert "other.csv has no column 'width'; its columns: length, species." in lacking.stderr
     (tmp_path / "new.csv").write_text(flowers.read_text().replace("iris", "tulip"))
     unknown = run("evaluate", "here", "--dataset", "new.csv")
     assert "y (species): unknown classes: tulip; those that are known: iris, rose." in unknown.stderr
@@ -183,4 +207,5 @@ def test_a_model_of_arrays_measures_a_table(run: Any, flowers: Path, tmp_path: P
     assert found["loss"] == pytest.approx(own["loss"])
     wide = run("evaluate", "here", "--dataset", flowers, "--target", "species", "--target", "width")
     assert wide.exit_code == 1
-    assert "column 'species': expected a number, as there are several targets, found 'iris'" in wide.stderr
+    assert "learnt from 2 columns without names, and" in wide.stderr
+    assert "flowers.csv has 1: length. Add the rest." in wide.stderr

@@ -117,6 +117,7 @@ def test_a_model_of_arrays_takes_a_table_s_columns_in_their_order(run: Any, tmp_
         assert _rows(run("predict", "here", "table.csv").stdout) == expected
     refused = {
         "a,b,c": "the model learnt from 2 columns without names, and table.csv has 3: a, b, c. Leave the others out.",
+        "a": "the model learnt from 2 columns without names, and table.csv has 1: a. Add the rest.",
         "0.5,4": "table.csv: the first line holds numbers only; put a header row with names above it.",
     }
     for header, words in refused.items():

@@ -73,6 +73,13 @@ REFUSED: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         InvalidArgumentError,
         r"^targets='y' does not apply to 'own\.npz': it has ",
     ),
+    (
+        "own.npz",
+        {"features": ["a"]},
+        InvalidArgumentError,
+        r"^features=\['a'\] does not apply to 'own\.npz': it has its features in the array x",
+    ),
+    ("digits", {"features": ["a"]}, InvalidArgumentError, r"^features=\['a'\] does not apply to 'digits': it is built"),
     (".", {"task": "binary"}, InvalidArgumentError, r"^task='binary' does not apply to '\.': it is a folder of images"),
 ]
 

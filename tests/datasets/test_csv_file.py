@@ -1,7 +1,7 @@
 """Tables: what they become, and every fault named by its line and column."""
 
+import csv
 import gzip
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from polydnn.datasets import read_csv, read_csv_features
 from polydnn.errors import DataFileError, DTypeError, InvalidArgumentError, InvalidDataError, StorageError
+from tests.yardstick import assert_within
 
 TABLE = "length, width,kind,price\n5.1,3.5,rose,1.5\n\n4.9,3,iris,2.5\n-4.7e0, 3.2 ,rose,3\n4.6,+3.1,moss,4.5\n"
 
@@ -79,6 +80,18 @@ def test_one_column_of_text_among_the_columns_that_are_left_out(table: Path) -> 
         read_csv_features(table, ["lenght"])
 
 
+def test_the_features_can_be_named_and_the_rest_may_hold_anything(table: Path) -> None:
+    dataset = read_csv(table, "price", features=["width", "length"], task="regression")
+    assert dataset.features == ("width", "length")
+    found = everything(table, targets="price", features=["width"], task="regression")
+    assert found == [([3.0], [2.5]), ([3.1], [4.5]), ([3.2], [3.0]), ([3.5], [1.5])]
+    with pytest.raises(DataFileError, match=r"has no column 'lenght'; its columns: .*Did you mean 'length'\?"):
+        read_csv(table, "price", features=["lenght"])
+    for wrong in ([], ["width", "width"], ["width", "price"]):
+        with pytest.raises(InvalidArgumentError, match=r"^features must name .* beside the targets, found \["):
+            read_csv(table, "price", features=wrong)
+
+
 def test_fractions_and_seeds_reach_the_split(tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
     path.write_text("a,b\n" + "".join(f"{row},{row / 7}\n" for row in range(10_000)))
@@ -88,14 +101,17 @@ def test_fractions_and_seeds_reach_the_split(tmp_path: Path) -> None:
     assert np.allclose(first.train.y, first.train.x / 7, rtol=1e-15, atol=0)  # rows stay together across blocks
 
 
-def test_twenty_thousand_rows_are_read_well_under_a_second(tmp_path: Path) -> None:
+def test_twenty_thousand_rows_take_little_more_than_python_needs_for_their_text(tmp_path: Path) -> None:
     path = tmp_path / "large.csv"
     rows = np.random.default_rng(0).normal(size=(20_000, 9))
     path.write_text("a,b,c,d,e,f,g,h,i\n" + "".join(",".join(map(str, row)) + "\n" for row in rows.tolist()))
-    start = time.process_time()
-    dataset = read_csv(path, "i")
-    assert time.process_time() - start < 1.0
-    assert dataset.train.x.shape == (16_000, 8)
+
+    def plainly() -> list[list[float]]:
+        with path.open(newline="") as file:
+            return [[float(cell) for cell in row] for row in list(csv.reader(file))[1:]]
+
+    assert read_csv(path, "i").train.x.shape == (16_000, 8)
+    assert_within(4.0, lambda: read_csv(path, "i"), plainly)
 
 
 BAD: list[tuple[str, Any, type[Exception], str]] = [
