@@ -2,7 +2,6 @@
 
 import copy
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import polydnn
 from polydnn.api.description import components_of, describe_network
 from polydnn.errors import ModelFileError, UnknownNameError
 from polydnn.storage import model_description
+from tests.yardstick import assert_within
 
 Edit = Callable[[dict[str, Any]], Any]
 
@@ -141,18 +141,22 @@ def test_the_starting_point_is_valid(write: Callable[[Edit], Path]) -> None:
 @pytest.mark.parametrize("fault", HOSTILE)
 def test_it_is_refused_by_the_one_class_in_time_and_memory(fault: str, write: Callable[[Edit], Path]) -> None:
     path = write(HOSTILE[fault])
-    started = time.process_time()  # of this process: the machine may have more to do
-    with pytest.raises(ModelFileError) as error:
-        polydnn.Network.load(path)
-    assert time.process_time() - started < 1.0
+
+    def refused() -> ModelFileError:
+        with pytest.raises(ModelFileError) as error:
+            polydnn.Network.load(path)
+        return error.value
+
+    assert_within(50.0, refused)
     tracemalloc.start()
     with pytest.raises(ModelFileError):
         polydnn.Network.load(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < path.stat().st_size + 64 * 2**20
-    assert str(path) in str(error.value)
-    assert len(str(error.value)) > len(f"'{path}' cannot be used as a model file: ")
+    text = str(refused())
+    assert str(path) in text
+    assert len(text) > len(f"'{path}' cannot be used as a model file: ")
 
 
 @pytest.mark.parametrize("fault", MISSING)

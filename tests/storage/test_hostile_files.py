@@ -7,7 +7,6 @@ import copy
 import json
 import os
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from polydnn.errors import ModelFileError
 from polydnn.storage import read_model
+from tests.yardstick import assert_within
 
 
 def entry(dtype: Any = "F32", shape: Any = (2, 1), offsets: Any = (0, 8), name: str = "w", more: str = "") -> str:
@@ -163,13 +163,15 @@ def test_a_hostile_file_is_refused(
 ) -> None:
     path = tmp_path / "hostile.safetensors"
     path.write_bytes(craft(**copy.deepcopy(change)))
-    start = time.process_time()
-    with pytest.raises(ModelFileError, match=reason) as caught:
-        read_model(path)
-    assert time.process_time() - start < 1.0
-    assert str(caught.value).startswith(f"'{path}' cannot be used as a model file: ")
-    assert str(caught.value).isprintable()  # nothing in the file can steer a terminal
-    assert len(str(caught.value)) < len(str(path)) + 400
+
+    def refused() -> None:
+        with pytest.raises(ModelFileError, match=reason) as caught:
+            read_model(path)
+        assert str(caught.value).startswith(f"'{path}' cannot be used as a model file: ")
+        assert str(caught.value).isprintable()  # nothing in the file can steer a terminal
+        assert len(str(caught.value)) < len(str(path)) + 400
+
+    assert_within(20.0, refused)
 
 
 BYTES = {

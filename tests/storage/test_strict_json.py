@@ -1,6 +1,5 @@
 """The JSON of files: what goes in comes back, and what may not go in is named."""
 
-import time
 import tracemalloc
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from polydnn.errors import InvalidArgumentError
 from polydnn.storage import strict_json
 from polydnn.storage.refusal import Refusal
+from tests.yardstick import assert_within
 
 INTEGERS = (-(2**63), 2**64 - 1)
 VALUES = st.recursive(
@@ -71,10 +71,11 @@ REFUSED = {
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_refused_is_named_at_once(text: str, reason: str) -> None:
-    start = time.process_time()
-    with pytest.raises(Refusal, match=reason):
-        loads(text)
-    assert time.process_time() - start < 1.0
+    def refused() -> None:
+        with pytest.raises(Refusal, match=reason):
+            loads(text)
+
+    assert_within(20.0, refused)
 
 
 def test_brackets_and_commas_inside_strings_do_not_count() -> None:
