@@ -14,6 +14,7 @@ from polydnn.errors import CheckpointError, DivergenceError, InvalidArgumentErro
 from polydnn.storage import CheckpointFolder, PolydnnStorageWarning, read_checkpoint, write_checkpoint
 from polydnn.training import Callback
 from polydnn.training import Trainer as TrainerCore
+from polydnn.training.settings import SETTINGS
 from polydnn.training.snapshot import Snapshot, take_snapshot
 from polydnn.types import Array
 
@@ -22,7 +23,6 @@ __all__ = ["Checkpointer", "describe_trainer", "read_newest", "trainer_arguments
 
 def describe_trainer(trainer: TrainerCore) -> dict[str, Any]:
     """The trainer in plain values: network, items with their options, and numbers; what ``resume`` makes it from."""
-    penalties = trainer.penalties
     items = [("loss", trainer.loss), ("optimizer", trainer.optimizer)]
     items += [("metric", metric) for metric in trainer.metrics]
     items += [("schedule", trainer.schedule)] if trainer.schedule is not None else []
@@ -33,20 +33,8 @@ def describe_trainer(trainer: TrainerCore) -> dict[str, Any]:
         "optimizer": describe_item("optimizer", trainer.optimizer),
         "schedule": None if trainer.schedule is None else describe_item("schedule", trainer.schedule),
         "metrics": [describe_item("metric", metric) for metric in trainer.metrics],
-        "learning_rate": trainer.learning_rate,
-        "batch_size": trainer.batch_size,
-        "seed": trainer.seed,
-        "execution": trainer.execution,
-        "check_every": trainer.check_every,
-        "l1": penalties.l1,
-        "l2": penalties.l2,
-        "weight_decay": penalties.weight_decay,
-        "clip_value": penalties.clip_value,
-        "clip_norm": penalties.clip_norm,
+        **trainer.settings,
     }
-
-
-NUMBERS = ("learning_rate", "batch_size", "seed", "check_every", "l1", "l2", "weight_decay", "clip_value", "clip_norm")
 
 
 def trainer_arguments(described: Mapping[str, Any], custom: Custom) -> dict[str, Any]:
@@ -58,8 +46,7 @@ def trainer_arguments(described: Mapping[str, Any], custom: Custom) -> dict[str,
         "optimizer": item_of(described["optimizer"], components, custom),
         "schedule": None if schedule is None else item_of(schedule, components, custom),
         "metrics": [item_of(metric, components, custom) for metric in described["metrics"]],
-        "execution": described["execution"],
-        **{name: described[name] for name in NUMBERS},
+        **{name: described[name] for name in SETTINGS},
     }
 
 

@@ -22,20 +22,9 @@ def copy_trainer(trainer: Trainer, **changes: Any) -> Trainer:
     What it shares with the original, layers, loss, optimizer and executors, is never changed by training. ``changes``
     are arguments of the trainer to set otherwise.
     """
-    network, penalties = trainer.network, trainer.penalties
-    arguments: dict[str, Any] = {
-        "loss": trainer.loss,
-        "optimizer": trainer.optimizer,
-        "learning_rate": trainer.learning_rate,
-        "schedule": trainer.schedule,
-        "batch_size": trainer.batch_size,
-        "seed": trainer.seed,
-        "metrics": trainer.metrics,
-        "execution": trainer.execution,
-        "executors": trainer.executors,
-        "check_every": trainer.check_every,
-        **vars(penalties),
-    }
+    network = trainer.network
+    items = ("loss", "optimizer", "schedule", "metrics", "executors")
+    arguments = {name: getattr(trainer, name) for name in items} | trainer.settings
     return Trainer(network.to(network.backend), **arguments | changes)
 
 

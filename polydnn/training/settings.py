@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias
 
@@ -10,6 +11,7 @@ from polydnn.execution.plan import Penalties
 from polydnn.training.callbacks import Callback
 
 __all__ = [
+    "SETTINGS",
     "BatchSize",
     "check_batch_size",
     "check_callbacks",
@@ -21,6 +23,16 @@ __all__ = [
 ]
 
 BatchSize: TypeAlias = int | Literal["full"]
+
+SETTINGS = (
+    "learning_rate",
+    "batch_size",
+    "seed",
+    "execution",
+    "check_every",
+    *(each.name for each in fields(Penalties)),
+)
+"""The arguments of a trainer that are numbers or words; checkpoints and copies of a trainer have all of them."""
 
 
 def check_batch_size(value: object) -> BatchSize:

@@ -25,6 +25,7 @@ from polydnn.training.history import History
 from polydnn.training.placement import place_fit, place_rows
 from polydnn.training.progress import Progress
 from polydnn.training.settings import (
+    SETTINGS,
     BatchSize,
     check_batch_size,
     check_callbacks,
@@ -181,6 +182,12 @@ class Trainer:
             return float(result.loss), {name: result.gradients[name] for name in names}
         to_numpy = self.network.backend.to_numpy
         return float(result.loss), {name: to_numpy(result.gradients[name]) for name in names}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments that are numbers or words, as they stand; with the same items they make a trainer like this."""
+        values = {**vars(self), **vars(self.penalties)}
+        return {name: values[name] for name in SETTINGS}
 
     @property
     def optimizer_state(self) -> OptimizerState:

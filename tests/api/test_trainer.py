@@ -1,5 +1,7 @@
 """The trainer as users write it: names, pairs and objects, defaults, and plugins that listen."""
 
+import inspect
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +10,10 @@ import pytest
 
 import polydnn
 from polydnn.arrays import Backend
+from polydnn.batch_size.twin import copy_trainer
 from polydnn.registry import configure
+from polydnn.training import Trainer as TrainerCore
+from polydnn.training.settings import SETTINGS
 
 X = np.linspace(-1, 1, 12).reshape(4, 3)
 
@@ -84,3 +89,33 @@ def test_plugins_that_listen_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [("start", trainer), (1, history["loss"][0]), (2, history["loss"][1]), ("end", 2)]
     silent = polydnn.Trainer(network(), loss="mean_squared_error")
     assert silent.callbacks == ()
+
+
+ITEMS = {"network", "loss", "optimizer", "schedule", "metrics", "callbacks"}
+OTHERS = {
+    "learning_rate": 0.03,
+    "batch_size": 2,
+    "seed": 9,
+    "execution": "reference",
+    "check_every": 5,
+    "l1": 0.01,
+    "l2": 0.02,
+    "weight_decay": 0.03,
+    "clip_value": 0.4,
+    "clip_norm": 0.5,
+}
+"""A value of each setting that is not its default."""
+
+
+def test_no_setting_is_forgotten_on_the_way_to_the_fit_its_copy_and_its_checkpoint(tmp_path: Path) -> None:
+    trainer = polydnn.Trainer(
+        polydnn.Network(1, [polydnn.Dense(1)]), loss="mean_squared_error", optimizer="adam", **OTHERS
+    )
+    assert set(inspect.signature(polydnn.Trainer).parameters) == ITEMS | set(SETTINGS)
+    assert set(inspect.signature(TrainerCore).parameters) == ITEMS | set(SETTINGS) | {"executors"}
+    assert trainer.settings == OTHERS
+    assert copy_trainer(trainer).settings == OTHERS
+    trainer.fit([[0.0], [1.0], [2.0]], [[0.0], [2.0], [4.0]], epochs=1)
+    resumed = polydnn.Trainer.resume(trainer.save_checkpoint(tmp_path / "one.checkpoint"))
+    assert resumed.settings == OTHERS
+    assert list(resumed.settings) == list(SETTINGS) == list(OTHERS)
