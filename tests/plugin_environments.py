@@ -39,7 +39,7 @@ class Place:
     home: Path
     path: tuple[Path, ...] = ()
 
-    def run(self, *arguments: str, timeout: float = 300.0, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout: float = 900.0, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the interpreter with these arguments; a search path replaces the interpreter's own."""
         command = [str(self.python), *(["-S"] if self.path else []), *arguments]
         environment = environment_without_settings() | {"XDG_CONFIG_HOME": str(self.home)}

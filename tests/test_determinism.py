@@ -28,7 +28,7 @@ def run(threads: int, dtype: str) -> dict[str, Any]:
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     given = os.environ | dict.fromkeys(names, str(threads))
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, dtype], capture_output=True, text=True, env=given, timeout=120
+        [sys.executable, "-c", PROGRAM, dtype], capture_output=True, text=True, env=given, timeout=600
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

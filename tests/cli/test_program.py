@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ import pytest
 from polydnn.cli import main
 from polydnn.cli.messages import messages_on_stderr
 from polydnn.cli.program import COMMANDS
+from tests.yardstick import assert_ratio
 
 
 def _polydnn(*arguments: str, folder: Path, **more: Any) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "polydnn", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60, **more)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300, **more)
 
 
 def test_every_command_has_a_help_text_with_the_options_of_all(run: Any) -> None:
@@ -134,7 +134,7 @@ def test_python_m_polydnn_is_the_same_program(tmp_path: Path) -> None:
 
 def test_a_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     command = f"{sys.executable} -m polydnn datasets info yeast --json | head -c 10"
-    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=300)
     assert done.stderr == ""
 
 
@@ -171,21 +171,23 @@ def test_a_signal_ends_a_run_with_its_status(tmp_path: Path) -> None:
             if line.startswith("epoch"):
                 break
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
     assert process.returncode == 130
 
 
-def test_importing_the_command_line_is_fast_and_loads_nothing_heavy(tmp_path: Path) -> None:
-    script = (
-        "import sys, polydnn.cli; "
-        "print([m for m in ('torch', 'jax', 'cupy', 'matplotlib', 'rich', 'array_api_strict') if m in sys.modules])"
+HEAVY = ("torch", "jax", "cupy", "matplotlib", "rich", "array_api_strict")
+
+
+def _seconds_to_import(module: str) -> float:
+    """Processor time in a new process, in which nothing heavy may be loaded."""
+    program = (
+        f"import sys, time; before = time.process_time(); import {module}; spent = time.process_time() - before; "
+        f"print([name for name in {HEAVY} if name in sys.modules], spent)"
     )
-    durations = []
-    for _ in range(3):
-        started = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        durations.append(time.perf_counter() - started)
-        assert done.stdout == "[]\n"
-    bare = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import numpy"], check=True)
-    assert min(durations) < time.perf_counter() - bare + 0.5
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("[] ")
+    return float(done.stdout.removeprefix("[] "))
+
+
+def test_importing_the_command_line_is_fast_and_loads_nothing_heavy() -> None:
+    assert_ratio(6.0, lambda: _seconds_to_import("polydnn.cli"), lambda: _seconds_to_import("numpy"))

@@ -203,11 +203,11 @@ def test_the_process_itself_ends_with_the_signals_status(tmp_path, number, statu
     process = subprocess.Popen(
         [*command, "--output", str(output), "--json", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600  # none of what is tested: it ends a run that hangs
     while not list(output.glob("checkpoints/step-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == status, err.decode()
     report = json.loads(out)
     assert Path(report["checkpoint"]).exists()

@@ -257,9 +257,10 @@ def test_strict_is_content_with_what_works(good, broken):
 
 
 def test_listing_can_load(good):
+    started = time.perf_counter()
     (record,) = registry(good).records(load=True)
     assert (record.status, record.hooks, record.items) == ("ok", ("polydnn_activations",), {"activation": ("cube",)})
-    assert 0 <= record.seconds < 10
+    assert 0 <= record.seconds <= time.perf_counter() - started
     assert record.as_dict() == {
         "distribution": "polydnn-good",
         "version": "1.0",

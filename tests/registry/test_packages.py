@@ -1,11 +1,14 @@
 """Ten kinds of broken packages beside a good one, built and installed by pip, in a process of their own."""
 
+import inspect
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.yardstick import fixed_work
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,7 +134,8 @@ def test_importing_polydnn_imports_no_plugin_and_no_library(python):
     assert done.stdout == "[]\n", done.stderr
 
 
-COST = """
+COST = f"""
+{inspect.getsource(fixed_work)}
 import time
 from polydnn.registry import PluginSettings, Registry
 from polydnn.registry.installed import installed
@@ -143,12 +147,14 @@ def seconds(entry_points):
 only = lambda name: [each for each in installed() if each.name == name]
 first = seconds(lambda: only("good")) - min(seconds(lambda: only("none")) for _ in range(5))
 again = min(seconds(lambda: only("good")) for _ in range(5)) - min(seconds(lambda: only("none")) for _ in range(5))
-print(first, again)
+start = time.process_time()
+fixed_work()
+print(first, again, time.process_time() - start)
 """
 
 
 def test_a_plugin_that_is_not_used_costs_little(python):
-    measured = [[float(each) for each in python(COST).stdout.split()] for _ in range(3)]
-    first, again = (min(column) for column in zip(*measured, strict=True))
-    assert first < 0.005, measured  # with the import of its module
-    assert again < 0.005, measured
+    """A part of the yardstick, both with the import of its module and later."""
+    measured = [[float(each) for each in python(COST).stdout.split()] for _ in range(5)]
+    first, again, unit = (min(column) for column in zip(*measured, strict=True))
+    assert max(first, again) < 0.6 * unit, measured

@@ -91,7 +91,7 @@ def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(program: str, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-W", "error", "-c", program, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **options)
 
     return run
 
