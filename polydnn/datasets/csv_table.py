@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from polydnn.errors import DataFileError, StorageError, did_you_mean
+from polydnn.datasets.reading import reading
+from polydnn.errors import DataFileError, did_you_mean
 
 __all__ = ["Column", "CsvTable", "open_csv"]
 
@@ -172,19 +172,11 @@ def open_csv(path: Path) -> Iterator[CsvTable]:
     Raises StorageError where the file cannot be read, DataFileError where it is no such table.
     """
     try:
-        with _open_text(path) as lines:
+        with reading(path), _open_text(path) as lines:
             yield CsvTable(lines, str(path))
     except UnicodeDecodeError as error:
         msg = f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8."
         raise DataFileError(msg) from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        msg = f"{path} is no complete gzip file: {error}."
-        raise DataFileError(msg) from error
-    except StorageError:
-        raise
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror or error}."
-        raise StorageError(msg) from error
 
 
 def _open_text(path: Path) -> TextIO:

@@ -7,13 +7,13 @@ import gzip
 import hashlib
 import math
 import struct
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from polydnn.errors import DataFileError, StorageError
+from polydnn.datasets.reading import reading
+from polydnn.errors import DataFileError
 
 __all__ = ["read_idx"]
 
@@ -31,19 +31,11 @@ def read_idx(
     differs, StorageError where the file cannot be read.
     """
     origin = origin or str(path)
-    try:
+    with reading(origin):
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
         with _opened(path, packed) as file:
             return _parse(file, axes, sha256, origin)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        msg = f"{origin}: no complete gzip file: {error}."
-        raise DataFileError(msg) from error
-    except StorageError:
-        raise
-    except OSError as error:
-        msg = f"{origin} cannot be read: {error.strerror or error}."
-        raise StorageError(msg) from error
 
 
 def _opened(path: Path, packed: bool) -> BinaryIO:

@@ -42,9 +42,9 @@ BAD = [
     (LABELS[:-1], r"the sizes 5 ask for 5 bytes, found 4"),
     (LABELS + b"\0", r"the sizes 5 ask for 5 bytes, found more"),
     (b"\x00\x00\x08\x01\xff\xff\xff\xff" + bytes(9), r"the sizes 4294967295 ask for 4294967295 bytes, found 9"),
-    (PACKED[:-4], r"bad: no complete gzip file"),
-    (PACKED[:10] + b"\xff" * 20, r"bad: no complete gzip file"),
-    (PACKED[:-8] + bytes(8), r"bad: no complete gzip file: CRC check failed"),
+    (PACKED[:-4], r"bad is no complete gzip file"),
+    (PACKED[:10] + b"\xff" * 20, r"bad is no complete gzip file"),
+    (PACKED[:-8] + bytes(8), r"bad is no complete gzip file: CRC check failed"),
 ]
 
 
