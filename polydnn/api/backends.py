@@ -17,6 +17,7 @@ from polydnn.errors import (
     UnknownNameError,
 )
 from polydnn.registry import Entry, backend_entry, default_registry
+from polydnn.registry.making import check_made
 
 __all__ = ["ENVIRONMENT_VARIABLE", "BackendStatus", "backends", "get_backend"]
 
@@ -113,15 +114,13 @@ def _make(entry: Entry, device: str | None) -> Backend:
 
 def _build(entry: Entry, device: str | None) -> Backend:
     try:
-        made = entry.spec.factory(device)
+        made: Backend = entry.spec.factory(device)
     except BackendError:
         raise
     except Exception as error:  # a plugin's factory may raise anything
         msg = f"{entry} cannot be used: {cause_of(error)}. It comes from {entry.owner.distribution}."
         raise BackendUnavailableError(msg) from error
-    if not isinstance(made, Backend):
-        msg = f"the factory of {entry} must return a polydnn.Backend, found an object of type {type(made).__name__}."
-        raise PluginError(msg)
+    check_made(entry, made, Backend)
     return made
 
 

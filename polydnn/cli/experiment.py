@@ -194,6 +194,7 @@ class Experiment:
     def trainer_for(self, network: "Network", callbacks: Sequence["Callback"] = ()) -> "Trainer":
         """The trainer of a resolved experiment, stopping early where it has a patience."""
         from polydnn import EarlyStopping, Trainer
+        from polydnn.training.settings import SETTINGS
 
         assert self.loss is not None
         stopping = [] if self.patience is None else [EarlyStopping(patience=self.patience)]
@@ -201,16 +202,8 @@ class Experiment:
             network,
             loss=self.loss,
             optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
             schedule=self.schedule,
-            batch_size=self.batch_size,
-            seed=self.seed,
             metrics=self.metric,
             callbacks=[*stopping, *callbacks],
-            execution=self.execution,
-            l1=self.l1,
-            l2=self.l2,
-            weight_decay=self.weight_decay,
-            clip_value=self.clip_value,
-            clip_norm=self.clip_norm,
+            **{name: value for name, value in vars(self).items() if name in SETTINGS},
         )

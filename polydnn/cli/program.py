@@ -13,6 +13,7 @@ from polydnn.cli.messages import messages_on_stderr, run_to_status, warn_in_one_
 from polydnn.cli.sections import SectionedGroup
 from polydnn.errors import PluginError, PolydnnError, did_you_mean
 from polydnn.registry import Entry, command_entries, default_registry
+from polydnn.registry.making import check_made
 
 __all__ = ["Program", "main"]
 
@@ -85,13 +86,11 @@ def _plugin_commands() -> tuple[Entry, ...]:
 
 def _made(entry: Entry) -> click.Command:
     try:
-        command = entry.spec.factory()
+        command: click.Command = entry.spec.factory()
     except Exception as error:
         msg = f"{entry} cannot be used: {type(error).__name__}: {error}"
         raise PluginError(msg) from error
-    if not isinstance(command, click.Command):
-        msg = f"the factory of {entry} must return a click.Command, found {type(command).__name__}."
-        raise PluginError(msg)
+    check_made(entry, command, click.Command)
     return command
 
 

@@ -18,6 +18,7 @@ from polydnn.optimizers.optimizer import Optimizer
 from polydnn.optimizers.schedule import Schedule
 from polydnn.registry.installed import normalized
 from polydnn.registry.loading import cause_of
+from polydnn.registry.making import check_made
 from polydnn.registry.process import default_registry
 from polydnn.registry.records import PluginRecord
 from polydnn.registry.table import Entry
@@ -129,7 +130,7 @@ def dataset(name: str, folder: str | Path | None = None) -> "Dataset":
     entry = default_registry().find("dataset", name)
     place = None if folder is None else Path(folder)
     try:
-        found = entry.spec.factory(place)
+        found: Dataset = entry.spec.factory(place)
     except PolydnnError:
         raise
     except Exception as error:
@@ -137,9 +138,7 @@ def dataset(name: str, folder: str | Path | None = None) -> "Dataset":
             raise
         msg = f"{entry} could not be read: {cause_of(error)}; report it to the authors of {entry.owner.distribution}."
         raise PluginError(msg) from error
-    if not isinstance(found, Dataset):
-        msg = f"the factory of {entry} must return a polydnn.Dataset, found an object of type {type(found).__name__}."
-        raise PluginError(msg)
+    check_made(entry, found, Dataset)
     return found
 
 

@@ -9,7 +9,7 @@ from polydnn.errors import InvalidArgumentError, PluginError, PolydnnError, did_
 from polydnn.registry.kinds import ITEMS
 from polydnn.registry.table import Entry
 
-__all__ = ["complete", "make_item"]
+__all__ = ["check_made", "complete", "make_item"]
 
 
 def complete(entry: Entry, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,14 +49,19 @@ def make_item(entry: Entry, address: str, options: Mapping[str, Any]) -> Any:
     except Exception as error:
         msg = f"{entry} could not be made: {type(error).__name__}: {error}"
         raise PluginError(msg) from error
-    expected = ITEMS[entry.spec.kind]
-    if not isinstance(item, expected):
+    check_made(entry, item, ITEMS[entry.spec.kind])
+    return _signed(item, address, options)
+
+
+def check_made(entry: Entry, made: object, expected: type[Any]) -> None:
+    """Raise PluginError where ``made``, which the record's factory returned, is no object of its kind."""
+    if not isinstance(made, expected):
+        package = expected.__module__.partition(".")[0]
         msg = (
-            f"the factory of {entry} must return a polydnn.{expected.__name__}, found an object of type "
-            f"{type(item).__name__}; report it to the authors of {entry.owner.distribution}."
+            f"the factory of {entry} must return a {package}.{expected.__name__}, found an object of type "
+            f"{type(made).__name__}; report it to the authors of {entry.owner.distribution}."
         )
         raise PluginError(msg)
-    return _signed(item, address, options)
 
 
 def _check_known(entry: Entry, options: Mapping[str, Any], possible: list[str], takes_any: bool) -> None:

@@ -122,7 +122,7 @@ def _run(trainer: Trainer, x: object, y: object, steps: int) -> Iterator[dict[st
 
 
 def _inputs(trainer: Trainer, rows: Rows, steps: int) -> Iterator[StepInputs]:
-    size = len(rows) if trainer.batch_size == "full" else min(int(trainer.batch_size), len(rows))
+    size = trainer.rows_per_batch(len(rows))
     epoch = step = 0
     while step < steps:
         for batch in epoch_batches(rows, size, trainer.seed, epoch, trainer.network.backend):

@@ -164,7 +164,7 @@ class Trainer:
         arrays of the backend, and ``executor.read()`` gives parameters and optimizer state. The network stays as it is.
         """
         rows = self._placed(x, y)
-        size = self._rows_per_batch(len(rows))
+        size = self.rows_per_batch(len(rows))
         progress = Progress(0, 1, 0, batch_count(len(rows), size), 0, 0)
         self.choice = self.choice or self._choose(rows, progress)
         self.choice.executor.load(self.network.arrays, self.optimizer_state)
@@ -242,7 +242,7 @@ class Trainer:
         raise CheckpointError(msg)
 
     def _begin(self, n: int, epochs: int) -> Progress:
-        steps = batch_count(n, self._rows_per_batch(n))
+        steps = batch_count(n, self.rows_per_batch(n))
         if self._resuming and self.progress is not None:
             planned = self.progress.end_epoch - self.progress.first_epoch
             if (steps, epochs) != (self.progress.steps_per_epoch, planned):
@@ -259,7 +259,8 @@ class Trainer:
         self.progress = Progress(done_epochs, done_epochs + epochs, done_steps, steps, done_epochs, done_steps)
         return self.progress
 
-    def _rows_per_batch(self, n: int) -> int:
+    def rows_per_batch(self, n: int) -> int:
+        """How many rows a whole batch of a fit of ``n`` rows has."""
         return n if self.batch_size == "full" else min(int(self.batch_size), n)
 
     # ---- the loop --------------------------------------------------------------------------------------------------
@@ -286,7 +287,7 @@ class Trainer:
         """What is left of an epoch and its row of the history; None where a callback asked to stop before its end."""
         started = time.perf_counter()
         assert self.choice is not None
-        loop = StepLoop(self, self.choice.executor, rows, progress, self._rows_per_batch(len(rows)))
+        loop = StepLoop(self, self.choice.executor, rows, progress, self.rows_per_batch(len(rows)))
         finished = loop.run(self._overriding("on_step_end"))
         self.network.backend.synchronize()
         if not finished:
@@ -299,7 +300,7 @@ class Trainer:
         return self._row(loss, seconds, len(rows), rows, validation, progress)
 
     def _choose(self, rows: Rows, progress: Progress) -> Choice:
-        n = self._rows_per_batch(len(rows))
+        n = self.rows_per_batch(len(rows))
         place = min(progress.batch, progress.steps_per_epoch - 1)  # a snapshot may stand after an epoch's last step
         batch = next(epoch_batches(rows, n, self.seed, progress.epoch, self.network.backend, first=place))
         first = FirstBatch(

@@ -119,7 +119,7 @@ def test_a_dataset_is_given_its_folder(stranger):
 
 
 def test_a_dataset_that_is_none(stranger):
-    text = r"^the factory of dataset 'wrong' of mlx 1\.0 must return a polydnn\.Dataset, found an object of type int\.$"
+    text = r"^the factory of dataset 'wrong' of mlx 1\.0 must return a polydnn\.Dataset, found an object of type int; "
     with pytest.raises(PluginError, match=text):
         dataset("wrong")
 
