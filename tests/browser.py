@@ -27,7 +27,7 @@ OWN_CALLS = {  # what the browser asks for itself whatever page it shows; some o
     *("optimizationguide-pa.googleapis.com", "content-autofill.googleapis.com", "safebrowsing.googleapis.com"),
     *("www.google.com", "android.clients.google.com", "mtalk.google.com", "redirector.gvt1.com"),
 }
-SECONDS = 120
+SECONDS = 600
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from polydnn.arrays import Backend, cupy_backend, jax_backend, numpy_backend, strict_backend, torch_backend
 from polydnn.errors import BackendUnavailableError
 from polydnn.types import DType, Namespace
 from tests.plugin_environments import ROOT, Place, build_wheel, link_installed_packages, make_venv
 from tests.read_only import ReadOnlyNumpyBackend
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # how fast it is decides nothing
 
 BACKENDS: dict[str, Callable[[], Backend]] = {
     "numpy": numpy_backend,

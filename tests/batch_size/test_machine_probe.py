@@ -13,6 +13,7 @@ from polydnn.batch_size import cache_sweep, machine_probe
 from polydnn.batch_size.cache_sweep import bandwidth_curve, latency_curve, sweep_sizes
 from polydnn.batch_size.machine_probe import peak_gigaflops, probe_machine
 from tests.fake_cupy import install_fake_cupy
+from tests.yardstick import processor_seconds
 
 MIB = 2**20
 KEYS = [
@@ -180,9 +181,17 @@ def test_latency_needs_numba(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_latency_where_numba_is_installed() -> None:
     pytest.importorskip("numba", reason="the compiled probe needs Numba")
-    curve = latency_curve([2**14, 2**15], 5.0)
+    curve = latency_curve([2**14, 2**15], 600.0)  # it ends when both are measured
     assert [row["array_bytes"] for row in curve] == [2**14, 2**15]
-    assert all(0.2 < row["nanoseconds"] < 1000 for row in curve)
+    following, loads = cache_sweep._ring(2**14).tolist(), 2**14
+
+    def plainly() -> None:
+        place = 0
+        for _ in range(loads):
+            place = following[place]
+
+    interpreted = min(processor_seconds(plainly) for _ in range(3)) / loads * 1e9
+    assert all(1e-3 * interpreted < row["nanoseconds"] < 3.0 * interpreted for row in curve)
     assert latency_curve([2**14], -1.0) == []
 
 

@@ -65,7 +65,7 @@ def test_the_commands_run_in_their_order(tmp_path: Path) -> None:
     outputs = []
     for command in commands:
         line = [sys.executable, "-m", "polydnn", *command.split()]
-        done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+        done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, timeout=900)
         assert done.returncode == 0, done.stderr
         outputs.append(done.stdout)
     assert "the run in demo is finished" in outputs[1]

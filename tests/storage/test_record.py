@@ -38,7 +38,9 @@ def test_every_dtype_and_shape_comes_back(tmp_path: Path, same_arrays: Callable[
     assert same_arrays(read_checkpoint(tmp_path / "c")[1], arrays)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     st.dictionaries(
         st.from_regex(r"[A-Za-z0-9_-]{1,20}(\.[a-z]{1,5})?", fullmatch=True),

@@ -23,7 +23,7 @@ def run_pytest(tmp_path: Path) -> Callable[..., tuple[int, str]]:
         path = os.pathsep.join([str(tmp_path), str(ROOT)])
         environment = {**os.environ, "PYTHONPATH": path, "POLYDNN_DISABLE_PLUGINS": ""}
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", "-v", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900)
         return done.returncode, done.stdout + done.stderr
 
     return run
