@@ -1,18 +1,20 @@
 """Mean times to the target over seeds with their intervals, and the best batch size among them with its own."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from polydnn.arrays import stream
+from polydnn.batch_size.contenders import Host, contenders, student_errors
 from polydnn.batch_size.noise_scale import NORMAL_QUANTILE, student_quantile
 
 __all__ = ["Measured", "best_of", "means_over_seeds"]
 
 DRAWS = 2000
-"""Draws of the times from which the interval of the best size is read."""
+"""Draws of the errors of the times, against which the differences between sizes are held."""
 
 FEWEST = 0.01
 """The least half width of an interval, as a part: seeds that agree by chance do not make a clock better."""
@@ -61,19 +63,56 @@ def _quantile(freedom: int) -> float:
     return {1: 12.7062, 2: 4.3027}.get(freedom) or student_quantile(freedom)
 
 
-def best_of(measured: Sequence[Measured], *, seed: int = 0) -> tuple[int, tuple[int, int]] | None:
-    """The size of the least time, and the sizes that hold 95 % of the bests of draws within the intervals.
+def best_of(
+    seconds: Mapping[int, Mapping[int, float]], brackets: Mapping[int, tuple[float, float]], *, seed: int = 0
+) -> tuple[int, tuple[int, int]] | None:
+    """The size of the least mean time, and the span of those that cannot be told from the best one, at 95 %.
 
-    >>> best_of([Measured(16, 3.0, (2.9, 3.1), 3), Measured(32, 1.0, (0.9, 1.1), 3), Measured(64, 1.05, (1.0, 1.2), 3)])
+    ``seconds`` are times by size and training seed. Sizes are compared over the seeds that all of them share, each seed
+    for itself: what made a whole race slow (first weights, a busy machine) cancels, and what is left over between sizes
+    and seeds is the error. A size that some seed did not get to the target with is no candidate. One seed tells nothing
+    of others: then it is ``brackets``, parts of the time between which the crossing lies for certain, that is compared.
+    None where no size got there.
+
+    >>> times = {16: {0: 3.0, 1: 3.1}, 32: {0: 1.0, 1: 1.1}, 64: {0: 1.05, 1: 1.1}}
+    >>> best_of(times, {})
     (32, (32, 64))
     """
-    if not measured:
+    shared = _shared_seeds(seconds)
+    if not shared:
         return None
-    sizes = [each.batch_size for each in measured]
-    logs = np.log([each.seconds for each in measured])
-    halves = np.asarray([math.log(each.interval[1] / each.interval[0]) / 2 for each in measured])
-    normal = stream(seed, "batch-size measured").standard_normal((DRAWS, len(measured)))
-    bests = np.argmin(logs + normal * halves / NORMAL_QUANTILE, axis=1)
-    best = int(np.argmin(logs))
-    low, high = np.quantile(bests, [0.025, 0.975], method="nearest").astype(int).tolist()
-    return sizes[best], (sizes[min(low, best)], sizes[max(high, best)])
+    sizes = [size for size, found in sorted(seconds.items()) if set(found) >= set(shared)]
+    table = np.log([[seconds[size][each] for each in shared] for size in sizes])  # (sizes, seeds)
+    logs = table.mean(axis=1)
+    paired = len(shared) > 1
+    errors = _paired_errors(table, seed) if paired else _bracket_errors([brackets[size] for size in sizes], seed)
+    places = contenders(logs, errors)
+    return sizes[int(np.argmin(logs))], (sizes[places[0]], sizes[places[-1]])
+
+
+def _shared_seeds(seconds: Mapping[int, Mapping[int, float]]) -> list[int]:
+    """The seeds of the sizes that got there most often; of such sets of seeds the one that most sizes have."""
+    sets = Counter(tuple(sorted(found)) for found in seconds.values() if found)
+
+    def standing(each: tuple[int, ...]) -> tuple[int, int]:
+        return len(each), sets[each]
+
+    return list(max(sets, key=standing, default=()))
+
+
+def _paired_errors(table: Host, seed: int) -> Host:
+    """Errors (DRAWS, sizes) of the means over the seeds, from what neither the size nor the seed explains."""
+    sizes, seeds = table.shape
+    freedom = max(sizes - 1, 1) * (seeds - 1)
+    left = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0, keepdims=True) + table.mean()
+    deviation = max(math.sqrt(float((left**2).sum()) / freedom / seeds), FEWEST / NORMAL_QUANTILE)
+    draws = stream(seed, "batch-size measured")
+    normal, chi = draws.standard_normal((DRAWS, sizes)), draws.standard_normal((DRAWS, freedom))
+    return student_errors(normal, chi, deviation, freedom)
+
+
+def _bracket_errors(brackets: Sequence[tuple[float, float]], seed: int) -> Host:
+    halves = np.asarray([math.log(high / low) / 2 for low, high in brackets])
+    normal = stream(seed, "batch-size measured").standard_normal((DRAWS, len(brackets)))
+    found: Host = normal * np.maximum(halves, FEWEST) / NORMAL_QUANTILE
+    return found

@@ -44,8 +44,8 @@ class Crossing:
 class Runner:
     """One run towards ``target``: it is there once two looks in a row find the loss at the target or below.
 
-    ``why`` says why a run ended without getting there. Past ``limit`` seconds it is of no interest: the same size with
-    another learning rate was faster. ``wall`` is all the time that went into it.
+    ``why`` says why a run ended without getting there. Past ``limit`` steps it is of no interest: the same size was
+    clearly faster with another learning rate, which no clock is needed to tell. ``wall`` is all the time that went in.
     """
 
     run: TimedRun
@@ -74,6 +74,11 @@ class Runner:
         """The typical seconds of a step, from the last few looks."""
         parts = [(late - early) / (b - a) for (a, early, _), (b, late, _) in pairwise(self.looks[-LAST_LOOKS:])]
         return float(np.median(parts)) if parts else 0.0
+
+    @property
+    def paced_seconds(self) -> float:
+        """The seconds to the target at the typical pace of a run that is looked at; infinite for one not there."""
+        return math.inf if self.crossing is None else self.pace * self.crossing.steps
 
     @property
     def spent(self) -> float:
@@ -135,9 +140,9 @@ def race(
     """Let all run until each is there, is beaten, has diverged, or no time is left; each says which.
 
     A run is beaten once its steps have taken ``give_up`` times as long as the best one that is there, or as ``best``,
-    the seconds of one before, and longer than ``patience`` seconds, which there is time for. Since always the one that
-    has spent the least goes on, what the machine does besides meets all of them alike; what counts as spent is the
-    typical time of a step, so that one long interruption decides nothing.
+    the seconds of one before at such a pace, and longer than ``patience`` seconds, which there is time for. Since
+    always the one that has spent the least goes on, what the machine does besides meets all of them alike; what counts
+    as spent is the typical time of a step, so that one long interruption decides nothing.
     """
     for runner in runners:
         if time_left() <= 0.0:
@@ -151,14 +156,14 @@ def race(
         runner = min(live, key=lambda each: each.spent)
         runner.go_on()
         if runner.crossing is not None:
-            best = min(best, runner.pace * runner.crossing.steps)
+            best = min(best, runner.paced_seconds)
             report(_told(runner))
         for each in live:
             if not each.live or len(each.looks) < FEWEST_LOOKS:
                 continue
             if each.spent > max(give_up * best, patience):
                 each.why = f"given up after {each.spent / best:.3g} times the best's time"
-            elif each.spent > each.limit:
+            elif each.run.steps > each.limit:
                 each.why = "another learning rate was faster"
     _time_again([each for each in runners if each.crossing is not None], time_left)
 

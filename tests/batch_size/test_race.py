@@ -90,10 +90,19 @@ def test_there_is_patience_where_there_is_time() -> None:
 
 def test_another_rate_of_the_same_size_bounds_a_run() -> None:
     run = Invented(1, 0.01, 100.0, [])
-    runner = Runner(run, 0.1, 0, 0.1, limit=5.0)  # type: ignore[arg-type]
+    runner = Runner(run, 0.1, 0, 0.1, limit=500.0)  # type: ignore[arg-type]
     race([runner], give_up=4.0, time_left=plenty)
     assert runner.crossing is None
     assert runner.why == "another learning rate was faster"
+    assert 500 < run.steps <= 550
+
+
+def test_what_a_look_costs_does_not_count_against_another_rate() -> None:
+    """The rate before was timed without looks; this one needs fewer steps, and each of them takes twice as long."""
+    run = Invented(1, 0.02, 100.0, [])
+    runner = Runner(run, 0.1, 0, 0.1, limit=1000.0)  # type: ignore[arg-type]
+    race([runner], give_up=4.0, time_left=plenty, best=10.0)
+    assert runner.crossing is not None
 
 
 def test_a_run_that_diverges_is_out() -> None:
