@@ -10,16 +10,17 @@ import click
 from polydnn.cli.experiment import Experiment
 from polydnn.cli.experiment_file import experiment_argument
 from polydnn.cli.option_types import Caches, Number, Sizes, Whole
-from polydnn.cli.options import experiment_options, option
+from polydnn.cli.options import experiment_options
 from polydnn.cli.output import PIPE_WIDTH, only_results_on_stdout, print_json
 from polydnn.cli.run_folder import open_run_folder, remove_if_empty
-from polydnn.cli.sections import SectionedCommand
+from polydnn.cli.sections import SectionedCommand, option
+from polydnn.cli.shared_options import RUN, json_option, quiet_option
 from polydnn.cli.study_progress import StudyProgress
 from polydnn.errors import InvalidArgumentError, PolydnnError
 
 __all__ = ["batch_size"]
 
-STUDY, RUN = "Study", "Run"
+STUDY = "Study"
 RECORD, PAGE = "record.json", "report.html"
 SECONDS = Number("a number of seconds above 0", low=0.0, open=True)
 SCALINGS = ("none", "linear", "square root")
@@ -95,8 +96,8 @@ FOR_VALIDATION = {"scaling": "none", "validation_seeds": 3, "validation_budget":
 )
 @option(RUN, "--output", metavar="DIR", help="Folder for the report; runs/<data set>-batch-size-<time> unless given.")
 @option(RUN, "--overwrite", is_flag=True, help="Replace the study that the folder holds.")
-@option(RUN, "--quiet", is_flag=True, help="Show no progress.")
-@option(RUN, "--json", "json", is_flag=True, help="Print one JSON object, the whole record, on standard output.")
+@quiet_option
+@json_option(RUN, "one JSON object, the whole record,")
 def batch_size(output: str | None, overwrite: bool, quiet: bool, json: bool, **options: Any) -> None:
     """Measure steps of every batch size and the noise of the gradient, and tell which size trains fastest, and why.
 

@@ -6,6 +6,7 @@ import click
 
 from polydnn.cli.output import only_results_on_stdout, print_json, print_table
 from polydnn.cli.sections import SectionedGroup
+from polydnn.cli.shared_options import json_option
 
 __all__ = ["datasets"]
 
@@ -16,7 +17,7 @@ def datasets() -> None:
 
 
 @datasets.command("list")
-@click.option("--json", "json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option()
 def list_datasets(json: bool) -> None:
     """List the data sets that train --dataset takes by name."""
     from polydnn.registry import default_registry
@@ -55,7 +56,7 @@ def _row(about: dict[str, Any]) -> tuple[str, str, str]:
 @click.argument("name", metavar="NAME|FILE")
 @click.option("--target", metavar="COLUMN", multiple=True, help="Target column of a .csv file. Can be repeated.")
 @click.option("--folder", metavar="DIR", help="Where the files lie.")
-@click.option("--json", "json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option()
 def info(name: str, target: tuple[str, ...], folder: str | None, json: bool) -> None:
     """Describe a data set: its task, rows, features, targets, classes and source."""
     from polydnn.cli.data import load_data
@@ -93,7 +94,7 @@ def _in_words(value: Any, most: int = 12) -> str:
 @datasets.command()
 @click.argument("name")
 @click.option("--folder", metavar="DIR", help="Where to keep the files; POLYDNN_DATA or the user's cache unless given.")
-@click.option("--json", "json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option()
 def fetch(name: str, folder: str | None, json: bool) -> None:
     """Download a data set that does not come with polydnn, and verify it."""
     from polydnn.datasets import fetch as download

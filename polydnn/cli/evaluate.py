@@ -16,6 +16,7 @@ from polydnn.cli.option_types import ItemType, Number
 from polydnn.cli.output import counted, figure, only_results_on_stdout, print_json
 from polydnn.cli.run_report import units_of_loss
 from polydnn.cli.sections import SectionedCommand
+from polydnn.cli.shared_options import backend_option, json_option
 from polydnn.datasets import Task
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ DATA_KEYS = ("target", "task", "test_fraction", "folder")
 @click.option("--folder", metavar="DIR", help="Where a data set's files lie.")
 @click.option("--loss", metavar="ITEM", type=ItemType(), help="The loss it was trained with unless given.")
 @click.option("--metric", metavar="ITEM", type=ItemType(), multiple=True, help="Can be repeated.")
-@click.option("--backend", metavar="NAME", help="The array library; POLYDNN_BACKEND, else numpy, unless given.")
-@click.option("--json", "json", is_flag=True, help="Print one JSON object on standard output.")
+@backend_option
+@json_option()
 def evaluate(
     model: str,
     dataset: str | None,

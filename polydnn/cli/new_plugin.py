@@ -13,6 +13,7 @@ import click
 from polydnn.cli.output import print_json
 from polydnn.cli.run_folder import write_text
 from polydnn.cli.sections import SectionedCommand
+from polydnn.cli.shared_options import json_option
 from polydnn.errors import InvalidArgumentError, StorageError
 
 __all__ = ["new"]
@@ -32,7 +33,7 @@ TRY = {
 @click.option("--loss", "kind", flag_value="loss", help="Offer a loss.")
 @click.option("--optimizer", "kind", flag_value="optimizer", help="Offer an optimizer.")
 @click.option("--directory", metavar="DIR", default=".", help="Where the package's folder is made; here unless given.")
-@click.option("--json", "json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option()
 def new(name: str, kind: str | None, directory: str, json: bool) -> None:
     """Start a plugin: a package polydnn-NAME with pyproject.toml, one module, its tests and a README.
 

@@ -6,11 +6,11 @@ from typing import Any, TypeVar, get_args
 import click
 
 from polydnn.cli.option_types import Hidden, ItemType, Number, Whole
-from polydnn.cli.sections import SectionedOption
+from polydnn.cli.sections import option
 from polydnn.datasets import Task
 from polydnn.network import DTYPES
 
-__all__ = ["DATA", "EXPERIMENT_SECTIONS", "NETWORK", "TRAINING", "experiment_options", "option"]
+__all__ = ["DATA", "EXPERIMENT_SECTIONS", "NETWORK", "TRAINING", "experiment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -19,12 +19,6 @@ EXPERIMENT_SECTIONS = (DATA, NETWORK, TRAINING)
 
 NONE: Mapping[str, object] = {"none": None}
 SCALINGS = click.Choice(["auto", "standard", "min-max", "none"])
-
-
-def option(section: str, *flags: str, **settings: Any) -> Callable[[Command], Command]:
-    """An option under a heading."""
-    return click.option(*flags, cls=SectionedOption, section=section, **settings)
-
 
 SHARE = Number("a number between 0 and 1", low=0.0, high=1.0, open=True)
 SHARE_OR_NONE = Number("a number between 0 and 1", low=0.0, high=1.0, open=True, words=NONE)

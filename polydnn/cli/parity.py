@@ -8,9 +8,10 @@ import click
 from polydnn.cli.experiment import Experiment
 from polydnn.cli.experiment_file import experiment_argument
 from polydnn.cli.option_types import Whole
-from polydnn.cli.options import experiment_options, option
+from polydnn.cli.options import experiment_options
 from polydnn.cli.output import only_results_on_stdout, print_json
-from polydnn.cli.sections import SectionedCommand
+from polydnn.cli.sections import SectionedCommand, option
+from polydnn.cli.shared_options import RUN, json_option
 
 if TYPE_CHECKING:
     from polydnn import Trainer
@@ -18,15 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["parity"]
 
-RUN = "Run"
-
 
 @click.command(cls=SectionedCommand)
 @experiment_argument
 @experiment_options
 @option(RUN, "--backends", metavar="NAME,NAME", required=True, help="Backends to compare; the first is the measure.")
 @option(RUN, "--steps", metavar="N", type=Whole(), default=10, show_default=True, help="Training steps to compare.")
-@option(RUN, "--json", "json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option(RUN)
 @click.pass_context
 def parity(ctx: click.Context, /, backends: str, steps: int, json: bool, **options: Any) -> None:
     """Train on several backends from the same seed, weights and batches, and compare every array of every step.

@@ -13,6 +13,7 @@ from polydnn.cli.model import open_model
 from polydnn.cli.output import counted, only_results_on_stdout, print_json
 from polydnn.cli.run_folder import write_text
 from polydnn.cli.sections import SectionedCommand
+from polydnn.cli.shared_options import backend_option, json_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +27,8 @@ __all__ = ["predict"]
 @click.argument("model")
 @click.argument("file")
 @click.option("--output", metavar="FILE", help="Write a .csv file; standard output unless given.")
-@click.option("--backend", metavar="NAME", help="The array library; POLYDNN_BACKEND, else numpy, unless given.")
-@click.option("--json", "json", is_flag=True, help="Print one JSON object on standard output.")
+@backend_option
+@json_option()
 def predict(model: str, file: str, output: str | None, backend: str | None, json: bool) -> None:
     """Predict for the rows of FILE with a trained model.
 

@@ -1,10 +1,13 @@
 """Help texts with their options under headings."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
-__all__ = ["GLOBAL_SECTION", "SectionedCommand", "SectionedGroup", "SectionedOption"]
+__all__ = ["GLOBAL_SECTION", "PLAIN_SECTION", "SectionedCommand", "SectionedGroup", "SectionedOption", "option"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 PLAIN_SECTION, GLOBAL_SECTION = "Options", "Every command"
 
@@ -15,6 +18,11 @@ class SectionedOption(click.Option):
     def __init__(self, *args: Any, section: str = PLAIN_SECTION, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.section = section
+
+
+def option(section: str, *flags: str, **settings: Any) -> Callable[[Command], Command]:
+    """An option under a heading."""
+    return click.option(*flags, cls=SectionedOption, section=section, **settings)
 
 
 def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -14,7 +14,7 @@ from polydnn.cli.experiment import Experiment
 from polydnn.cli.experiment_file import experiment_argument, experiment_text
 from polydnn.cli.interruption import Interruption, exit_status
 from polydnn.cli.option_types import Whole
-from polydnn.cli.options import EXPERIMENT_SECTIONS, experiment_options, option
+from polydnn.cli.options import EXPERIMENT_SECTIONS, experiment_options
 from polydnn.cli.output import only_results_on_stdout, print_json
 from polydnn.cli.progress import Shown, progress_callbacks
 from polydnn.cli.resuming import with_experiment_of_run
@@ -29,7 +29,8 @@ from polydnn.cli.run_folder import (
     write_text,
 )
 from polydnn.cli.run_report import Run, finished_before, finished_now, heading, interrupted, summary
-from polydnn.cli.sections import SectionedCommand, SectionedOption
+from polydnn.cli.sections import SectionedCommand, SectionedOption, option
+from polydnn.cli.shared_options import RUN, json_option, quiet_option
 
 if TYPE_CHECKING:
     from polydnn import Trainer
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-RUN, CHECKPOINTING = "Run", "Checkpoints"
+CHECKPOINTING = "Checkpoints"
 FILE_SECTIONS = (*EXPERIMENT_SECTIONS, CHECKPOINTING)
 
 
@@ -71,9 +72,9 @@ FILE_SECTIONS = (*EXPERIMENT_SECTIONS, CHECKPOINTING)
 @option(RUN, "--output", metavar="DIR", help="Folder for the results; runs/<data set>-<time> unless given.")
 @option(RUN, "--resume", is_flag=True, help="Go on with the run in --output where it was stopped, to the same bits.")
 @option(RUN, "--overwrite", is_flag=True, help="Replace the run that the folder holds.")
-@option(RUN, "--quiet", is_flag=True, help="Show no progress.")
+@quiet_option
 @option(RUN, "--verbose", is_flag=True, help="Say which executor computed the steps, and why that one.")
-@option(RUN, "--json", "json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option(RUN)
 @click.pass_context
 def train(
     ctx: click.Context,
