@@ -49,6 +49,10 @@ class NumpyBackend(Backend):
     def name(self) -> str:
         return "numpy"
 
+    @property
+    def looks_are_free(self) -> bool:
+        return True
+
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         return np.asarray(array)
 

@@ -66,6 +66,10 @@ class TorchBackend(Backend):
     def on_host(self) -> bool:
         return bool(self.device.type == "cpu")
 
+    @property
+    def looks_are_free(self) -> bool:
+        return self.on_host
+
     def device_name(self) -> str:
         if self.device.type == "cpu":
             return cpu_name()

@@ -71,6 +71,11 @@ class Backend(ABC):
         """Whether it computes on this computer's processor, so that the processor's caches and memory are its own."""
         return True
 
+    @property
+    def looks_are_free(self) -> bool:
+        """Whether numbers can be looked at without a copy and without waiting for work that is queued."""
+        return False
+
     def device_name(self) -> str:
         """The device in words, for reports."""
         return str(self.device)

@@ -3,14 +3,23 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
 from polydnn.execution.plan import Key, OptimizerState, Step, StepPlan
-from polydnn.types import Array, Parameters
+from polydnn.types import Array, Namespace, Parameters
 
-__all__ = ["TOLERANCE", "Data", "Executor", "ExecutorFactory", "PureExecutor", "all_finite_on_host", "executor_of"]
+__all__ = [
+    "TOLERANCE",
+    "Data",
+    "Executor",
+    "ExecutorFactory",
+    "PureExecutor",
+    "all_finite_on_device",
+    "all_finite_on_host",
+    "executor_of",
+]
 
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
@@ -91,32 +100,49 @@ ExecutorFactory: TypeAlias = Callable[[StepPlan], "Executor | Step"]
 
 
 class PureExecutor(Executor):
-    """A pure step, the reference step for one, with its parameters and state held for it."""
+    """A pure step, the reference step for one, with its parameters and state held for it.
+
+    A step that leaves something that is not finite is the last one. Where a look costs nothing, ``stopped`` says so at
+    once. A device is not waited for: it notes by itself whether all is well, and from the step after on it keeps every
+    array as it is and gives NaN for a loss.
+    """
 
     def __init__(self, plan: StepPlan, step: Step) -> None:
         super().__init__(plan)
         self._step = step
         self._trained = plan.network.parameter_names
+        self._well: Array | None = None
 
     def load(self, parameters: Parameters, optimizer_state: OptimizerState) -> None:
-        self._parameters, self._state = parameters, optimizer_state
+        self._parameters, self._state, self._well = parameters, optimizer_state, None
 
     def step(self, x: Array, y: Array, learning_rate: float, key: Key, weights: Array | None = None) -> Array:
-        self._parameters, self._state, loss = self._step(
-            self._parameters, self._state, x, y, learning_rate, key, weights
-        )
+        before = self._parameters, self._state
+        self._parameters, self._state, loss = self._step(*before, x, y, learning_rate, key, weights)
+        return loss if self.plan.backend.looks_are_free else self._hold(*before, loss)
+
+    def _hold(self, parameters: Parameters, state: OptimizerState, loss: Array) -> Array:
+        """Undo the step on the device where an earlier one went wrong, and note whether this one did."""
+        xp, well = self.plan.backend.xp, self._well
+        if well is not None:
+            self._parameters = {name: xp.where(well, new, parameters[name]) for name, new in self._parameters.items()}
+            self._state = {
+                name: {slot: xp.where(well, new, state[name][slot]) for slot, new in slots.items()}
+                for name, slots in self._state.items()
+            }
+            loss = xp.where(well, loss, math.nan)
+        self._well = all_finite_on_device(xp, [loss, *(self._parameters[name] for name in self._trained)])
         return loss
 
     def read(self) -> tuple[Parameters, OptimizerState]:
         return self._parameters, self._state
 
     def stopped(self, loss: Array) -> bool:
-        """On the host it is seen at once; on a device a look would wait for it."""
-        if self.plan.backend.library != "numpy":
+        """Told at once where a look costs nothing; on a device it would wait."""
+        if not self.plan.backend.looks_are_free:
             return False
-        if not math.isfinite(loss):
-            return True
-        return not all_finite_on_host(self._parameters[name] for name in self._trained)
+        arrays = (self._parameters[name] for name in self._trained)
+        return not (math.isfinite(loss) and all_finite_on_host(arrays, xp=self.plan.backend.xp))
 
 
 def executor_of(plan: StepPlan, made: Executor | Step) -> Executor:
@@ -124,10 +150,15 @@ def executor_of(plan: StepPlan, made: Executor | Step) -> Executor:
     return made if isinstance(made, Executor) else PureExecutor(plan, made)
 
 
-def all_finite_on_host(arrays: Iterable[np.ndarray[Any, Any]]) -> bool:
+def all_finite_on_host(arrays: Iterable[Array], *, xp: Namespace = np) -> bool:
     """Whether all elements are finite; their sum of squares says so in one pass of BLAS, unless it overflows."""
     for array in arrays:
         flat = array.reshape(-1)
-        if not math.isfinite(flat.dot(flat)) and not np.isfinite(flat).all():
+        if not math.isfinite(flat.dot(flat)) and not xp.all(xp.isfinite(flat)):
             return False
     return True
+
+
+def all_finite_on_device(xp: Namespace, arrays: Sequence[Array]) -> Array:
+    """The same as a 0-d boolean that stays where the arrays are."""
+    return xp.all(xp.stack([xp.all(xp.isfinite(array)) for array in arrays]))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from polydnn.errors import BackendError, InvalidArgumentError
-from polydnn.execution.executor import Data, Executor
+from polydnn.execution.executor import Data, Executor, all_finite_on_device
 from polydnn.execution.plan import Key, OptimizerState, StepPlan
 from polydnn.execution.reference import back_propagation, update_rule
 from polydnn.types import Array, Parameters
@@ -42,13 +42,22 @@ class Feed(NamedTuple):
     first: np.int32
 
 
+class Looped(NamedTuple):
+    """What a loop tells: the losses (k,), zeros behind the steps taken, their number, and whether all is finite."""
+
+    losses: Array
+    taken: Array
+    well: Array
+
+
 class JaxExecutor(Executor):
     """``jit`` of the reference step, alone for ``step`` and in a loop for ``steps``.
 
     The rows of several batches are gathered first, then the loop runs over them; its length is an argument. So one
     program, compiled once for a batch size, serves bundles of every length and data sets of every size, and the bits
     depend on neither. Learning rates and step numbers are arguments too; parameters and state are updated where they
-    lie. Random numbers are drawn on the host, as in the reference. A loop ends after a loss that is not finite.
+    lie. Random numbers are drawn on the host, as in the reference. A loop ends after a step that leaves
+    something that is not finite.
     """
 
     order_on_host = True  # a slice on the device would be a program of its own for every length
@@ -62,12 +71,13 @@ class JaxExecutor(Executor):
         self._ahead = AHEAD_ON_HOST if plan.backend.on_host else AHEAD_ON_DEVICE
         update = _update(plan)
         self._update = jax.jit(update, donate_argnums=0)
-        self._loop = jax.jit(partial(_loop, update), donate_argnums=0)
+        self._loop = jax.jit(partial(_loop, update, plan.network.parameter_names), donate_argnums=0)
         self._gather = jax.jit(_gather)
         self._ready: dict[Any, Any] = {}
 
     def load(self, parameters: Parameters, optimizer_state: OptimizerState) -> None:
         self._carry: Carry = (dict(parameters), dict(optimizer_state))
+        self._well = True
         self._shared = True
 
     def read(self) -> tuple[Parameters, OptimizerState]:
@@ -97,15 +107,17 @@ class JaxExecutor(Executor):
         ready = feed(0)
         for start in starts:
             count = min(length, len(rates) - start)
-            self._carry, found = self._run(self._loop, self._own(), ready, np.int32(count))
+            self._carry, (found, taken, well) = self._run(self._loop, self._own(), ready, np.int32(count))
             if start + length < len(rates):
                 ready = feed(start + length)  # the host draws and gathers while the device computes
-            losses.append(np.asarray(found)[:count])
-            bad = np.flatnonzero(~np.isfinite(losses[-1]))
-            if bad.size:
-                losses[-1] = losses[-1][: bad[0] + 1]
+            losses.append(np.asarray(found)[: int(taken)])
+            self._well = bool(well)
+            if not self._well:
                 break
         return np.concatenate(losses)
+
+    def stopped(self, loss: Array) -> bool:
+        return not self._well
 
     def _loop_length(self, data: Data, batch_size: int) -> int:
         """How many batches are laid out at once; it may depend on nothing that differs between bundles."""
@@ -127,13 +139,13 @@ class JaxExecutor(Executor):
                 noise.setdefault(layer, np.zeros((length, *array.shape), self._dtype))[number] = array
         return Feed(self._gather(data, index), noise, padded, np.int32(min(key.step, LAST_STEP)))
 
-    def _run(self, function: Any, carry: Carry, *arguments: Any) -> tuple[Carry, Array]:
+    def _run(self, function: Any, carry: Carry, *arguments: Any) -> tuple[Carry, Any]:
         """Call the program for arguments of these shapes; parameters and state never change theirs."""
         signature = (function, *((each.shape, each.dtype) for each in self._jax.tree.leaves(arguments)))
         program = self._ready.get(signature)
         if program is None:
             program = self._ready[signature] = _compiled(function, self.plan.backend.name, carry, *arguments)
-        result: tuple[Carry, Array] = program(carry, *arguments)
+        result: tuple[Carry, Any] = program(carry, *arguments)
         return result
 
     def _own(self) -> Carry:
@@ -186,19 +198,32 @@ def _gather(data: Data, index: Array) -> Data:
     return Data(*(None if each is None else xp.take(each, index, axis=0, mode="clip") for each in data))
 
 
-def _loop(update: Update, carry: Carry, feed: Feed, count: Array) -> tuple[Carry, Array]:
-    """``count`` updates, or as many as have finite losses and one more; the losses, zeros behind them."""
+def _loop(update: Update, trained: Sequence[str], carry: Carry, feed: Feed, count: Array) -> tuple[Carry, Looped]:
+    """``count`` updates, or as many as leave finite numbers and one more."""
     import jax
 
-    def going(held: tuple[Array, Carry, Array]) -> Array:
-        i, _, losses = held
-        return (i < count) & ((i == 0) | jax.numpy.isfinite(losses[i - 1]))
+    xp = jax.numpy
 
-    def body(held: tuple[Array, Carry, Array]) -> tuple[Array, Carry, Array]:
-        i, carry, losses = held
+    def going(held: tuple[Array, Array, Carry, Array]) -> Array:
+        i, well, *_ = held
+        return (i < count) & well
+
+    def body(held: tuple[Array, Array, Carry, Array]) -> tuple[Array, Array, Carry, Array]:
+        i, _, carry, losses = held
         batch, noise = jax.tree.map(lambda each: each[i], (feed.batches, feed.noise))
         carry, loss = update(carry, batch, noise, feed.rates[i], feed.first + i)
-        return i + 1, carry, losses.at[i].set(loss)
+        well = _all_finite(loss, [carry[0][name] for name in trained])
+        return i + 1, well, carry, losses.at[i].set(loss)
 
-    _, carry, losses = jax.lax.while_loop(going, body, (np.int32(0), carry, jax.numpy.zeros_like(feed.rates)))
-    return carry, losses
+    start = (np.int32(0), np.bool_(True), carry, xp.zeros_like(feed.rates))
+    taken, well, carry, losses = jax.lax.while_loop(going, body, start)
+    return carry, Looped(losses, taken, well)
+
+
+def _all_finite(loss: Array, arrays: Sequence[Array]) -> Array:
+    """Whether loss and arrays are finite: their sum of squares, which JAX takes fast, says so unless it overflows."""
+    import jax
+
+    total = sum((jax.numpy.vdot(each, each) for each in arrays), loss)
+    told = jax.numpy.isfinite(total)
+    return jax.lax.cond(told, lambda: told, lambda: all_finite_on_device(jax.numpy, [loss, *arrays]))

@@ -1,11 +1,12 @@
 """The reference step on torch from buffers that stay in place: one update for all parameters, one graph on CUDA."""
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from polydnn.execution.executor import Executor
+from polydnn.execution.executor import Executor, all_finite_on_device, all_finite_on_host
 from polydnn.execution.plan import Key, OptimizerState, StepPlan
 from polydnn.execution.reference import back_propagation
 from polydnn.optimizers.clipping import clip_by_global_norm, clip_by_value
@@ -83,19 +84,23 @@ class _Buffers(Executor):
         gradients = self._bounded(result.gradients)
         for name in self._decayed:
             weight = self._arrays[name]
-            weight.copy_(decay_weight(weight, learning_rate=rate, weight_decay=self._decay))
+            self._put(weight, decay_weight(weight, learning_rate=rate, weight_decay=self._decay))
         xp, update = self.plan.backend.xp, self.plan.optimizer.update
         for group, (whole, state) in zip(self._groups, self._held, strict=True):
             gradient = gradients[group[0]]
             if self.plan.optimizer.elementwise:
                 gradient = self._torch.cat([gradients[name].reshape(-1) for name in group])
             new, changed = update(gradient, state, whole, learning_rate=rate, step=step, xp=xp)
-            whole.copy_(new)
+            self._put(whole, new)
             for slot, array in changed.items():
-                state[slot].copy_(array)
+                self._put(state[slot], array)
         for name, array in result.statistics.items():
-            self._arrays[name].copy_(array)
+            self._put(self._arrays[name], array)
         return result.loss
+
+    def _put(self, place: Array, array: Array) -> None:
+        """Write what the step has made of ``place``."""
+        place.copy_(array)
 
     def _bounded(self, gradients: Gradients) -> Gradients:
         xp, penalties = self.plan.backend.xp, self.plan.penalties
@@ -121,6 +126,10 @@ class TorchFlatExecutor(_Buffers):
         with self._torch.inference_mode():
             return self._advance(x, y, weights, noise, learning_rate, key.step)
 
+    def stopped(self, loss: Array) -> bool:
+        wholes = (whole for whole, _ in self._held)
+        return not (math.isfinite(loss) and all_finite_on_host(wholes, xp=self.plan.backend.xp))
+
 
 class _Recording(NamedTuple):
     """A captured step: what to fill in before ``replay``, and the loss behind it."""
@@ -139,15 +148,23 @@ class TorchGraphExecutor(_Buffers):
     """On CUDA: the whole step as one captured graph for each size of batch, so that a step is one launch.
 
     A graph reads its batch, learning rate and step number from arrays of its own. Capturing fails where a function
-    waits for the device, and the fit then goes on with the reference.
+    waits for the device, and the fit then goes on with the reference. The steps after one that left something that is
+    not finite change nothing and give NaN for a loss.
     """
 
+    needs_cuda: ClassVar[bool] = True
+
     def __init__(self, plan: StepPlan) -> None:
-        if plan.backend.device.type != "cuda":
+        if self.needs_cuda and plan.backend.device.type != "cuda":
             msg = "it is for CUDA devices"
             raise NotImplementedError(msg)
         super().__init__(plan)
+        self._well = self._torch.ones((), dtype=self._torch.bool, device=plan.backend.device)
         self._recordings: dict[Any, _Recording] = {}
+
+    def load(self, parameters: Parameters, optimizer_state: OptimizerState) -> None:
+        super().load(parameters, optimizer_state)
+        self._well.fill_(True)
 
     def step(self, x: Array, y: Array, learning_rate: float, key: Key, weights: Array | None = None) -> Array:
         noise = self.plan.noise(key, x.shape[0]) if self.plan.random_layers else {}
@@ -167,6 +184,15 @@ class TorchGraphExecutor(_Buffers):
         recording.replay()
         return self._torch.clone(recording.loss)  # the next replay writes there
 
+    def _advance(self, x: Array, y: Array, weights: Array | None, noise: Any, rate: Any, step: Any) -> Array:
+        loss = super()._advance(x, y, weights, noise, rate, step)
+        loss = self._torch.where(self._well, loss, math.nan)
+        self._well.copy_(all_finite_on_device(self.plan.backend.xp, [loss, *(whole for whole, _ in self._held)]))
+        return loss
+
+    def _put(self, place: Array, array: Array) -> None:
+        place.copy_(self._torch.where(self._well, array, place))
+
     def _record(self, x: Array, y: Array, weights: Array | None, noise: Mapping[int, Array]) -> _Recording:
         own = {layer: self._torch.clone(array) for layer, array in noise.items()}
         # the step number in the network's dtype: torch would make float32 of an integer times a number
@@ -175,23 +201,23 @@ class TorchGraphExecutor(_Buffers):
         held = None if weights is None else self._torch.clone(weights)
         batch = self._torch.clone(x), self._torch.clone(y), held
         before = self.read()
-        replay, loss = _capture(lambda: self._advance(*batch, own, rate, number), self.plan.backend.device)
+        replay, loss = self.capture(lambda: self._advance(*batch, own, rate, number), self.plan.backend.device)
         self.load(*before)  # the steps of the warm-up have moved them
         return _Recording(*batch, own, rate, number, replay, loss)
 
+    @staticmethod
+    def capture(body: Callable[[], Array], device: Any) -> tuple[Callable[[], None], Array]:
+        """Run ``body`` a few times on a stream of its own, then capture it: what replays it, and its result's place."""
+        import torch
 
-def _capture(body: Callable[[], Array], device: Any) -> tuple[Callable[[], None], Array]:
-    """``body``, run a few times on a stream of its own and then captured: what replays it, and its result's place."""
-    import torch
-
-    with torch.cuda.device(device):
-        stream = torch.cuda.Stream(device)
-        stream.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_UPS):
-                body()
-        torch.cuda.current_stream(device).wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            loss = body()
-    return graph.replay, loss
+        with torch.cuda.device(device):
+            stream = torch.cuda.Stream(device)
+            stream.wait_stream(torch.cuda.current_stream(device))
+            with torch.cuda.stream(stream):
+                for _ in range(WARM_UPS):
+                    body()
+            torch.cuda.current_stream(device).wait_stream(stream)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                loss = body()
+        return graph.replay, loss

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from polydnn.arrays import Backend
-from polydnn.execution.executor import Executor, all_finite_on_host
+from polydnn.execution.executor import Executor, all_finite_on_device, all_finite_on_host
 from polydnn.execution.plan import OptimizerState, StepPlan
 from polydnn.execution.trace import StepInputs, trace_step
 from polydnn.types import Array, Parameters
@@ -26,14 +26,12 @@ class Found(NamedTuple):
 
 def all_finite(backend: Backend, losses: Sequence[Array], arrays: Sequence[Array]) -> bool:
     """Whether all losses and all elements of the arrays are finite; one answer is read back."""
-    if backend.library == "numpy":
-        return all_finite_on_host(losses) and all_finite_on_host(arrays)
-    known = [loss for loss in losses if isinstance(loss, np.ndarray)]
-    if not all_finite_on_host(known):
+    if not all_finite_on_host(loss for loss in losses if isinstance(loss, np.ndarray)):
         return False
-    xp, waiting = backend.xp, [loss for loss in losses if not isinstance(loss, np.ndarray)]
-    finite = [xp.all(xp.isfinite(array)) for array in (*waiting, *arrays)]
-    return not finite or bool(xp.all(xp.stack(finite)))
+    waiting = [*(loss for loss in losses if not isinstance(loss, np.ndarray)), *arrays]
+    if backend.looks_are_free:
+        return all_finite_on_host(waiting, xp=backend.xp)
+    return not waiting or bool(all_finite_on_device(backend.xp, waiting))
 
 
 def find_first(

@@ -1,6 +1,5 @@
 """The torch executors compute what the reference computes on NumPy; the graph's capture is replaced where no GPU is."""
 
-from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 import polydnn
-from polydnn.execution import Executor, Key, StepPlan, first_state
+from polydnn.execution import Key, first_state
 from polydnn.executors import torch_flat_executor, torch_graph_executor
 from polydnn.optimizers import Optimizer
 from tests.executor_cases import (
@@ -23,48 +22,21 @@ from tests.executor_cases import (
     on_device,
     rows_for,
 )
+from tests.torch_graph_on_host import graph_on_host
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 
-def uncaptured(plan: StepPlan) -> Executor:
-    """The graph executor on a CPU, where a replay runs the step again."""
-    from polydnn.executors import on_torch
-
-    class OnHost(on_torch.TorchGraphExecutor):
-        def __init__(self, plan: StepPlan) -> None:
-            on_torch._Buffers.__init__(self, plan)
-            self._recordings = {}
-
-    return OnHost(plan)
-
-
-def run_again(body: Callable[[], Any], device: Any) -> tuple[Callable[[], None], Any]:
-    for _ in range(3):
-        body()
-    loss = body()
-    return lambda: loss.copy_(body()), loss
-
-
-@pytest.fixture
-def capture(monkeypatch: pytest.MonkeyPatch) -> None:
-    from polydnn.executors import on_torch
-
-    monkeypatch.setattr(on_torch, "_capture", run_again)
-
-
-MADE: dict[str, Any] = {"flat": ("torch", torch_flat_executor), "graph": ("torch", uncaptured)}
+MADE: dict[str, Any] = {"flat": ("torch", torch_flat_executor), "graph": ("torch", graph_on_host)}
 CUDA: Any = ("torch:cuda", torch_graph_executor)
 
 
-@pytest.mark.usefixtures("capture")
 @pytest.mark.parametrize("made", MADE)
 @pytest.mark.parametrize(("activation", "optimizer", "loss", "batch_size", "dtype"), FEW, ids=str)
 def test_every_item_once(made: str, activation: str, optimizer: Any, loss: str, batch_size: int, dtype: str) -> None:
     compare(*executors(*MADE[made], layers_for(activation, loss), loss, optimizer, dtype=dtype), batch_size)
 
 
-@pytest.mark.usefixtures("capture")
 @pytest.mark.parametrize("made", MADE)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_every_optimizer_with_every_loss_and_batch_size(made: str, optimizer: Any) -> None:
@@ -72,7 +44,6 @@ def test_every_optimizer_with_every_loss_and_batch_size(made: str, optimizer: An
         compare(*executors(*MADE[made], layers_for(activation, loss), loss, optimizer), batch_size)
 
 
-@pytest.mark.usefixtures("capture")
 @pytest.mark.parametrize("made", MADE)
 @pytest.mark.parametrize("feature", FEATURES)
 @pytest.mark.parametrize("batch_size", [8, ROWS])
@@ -93,12 +64,10 @@ def by_rows() -> Optimizer:
     return Optimizer("by_rows", lambda parameter, *, xp: {"seen": xp.zeros_like(parameter)}, update)
 
 
-@pytest.mark.usefixtures("capture")
 def test_an_optimizer_that_is_not_elementwise_sees_whole_parameters() -> None:
-    compare(*executors("torch", uncaptured, [polydnn.Dense(5, "tanh"), polydnn.Dense(2)], optimizer=by_rows()), 8)
+    compare(*executors("torch", graph_on_host, [polydnn.Dense(5, "tanh"), polydnn.Dense(2)], optimizer=by_rows()), 8)
 
 
-@pytest.mark.usefixtures("capture")
 @pytest.mark.parametrize("made", MADE)
 def test_arrays_given_out_or_taken_in_are_never_changed(made: str) -> None:
     executor = executors(*MADE[made], [polydnn.Dense(2), polydnn.BatchNormalization()], optimizer="adam")[1]
@@ -139,7 +108,6 @@ def test_bits_do_not_depend_on_the_bundles(dtype: str) -> None:
     assert len(found) == 1
 
 
-@pytest.mark.usefixtures("capture")
 def test_a_graph_is_captured_once_for_each_size_of_batch() -> None:
     executor: Any = executors(*MADE["graph"], [polydnn.Dense(2)])[1]
     data = on_device(executor, rows_for(executor.plan, weighted=True))
