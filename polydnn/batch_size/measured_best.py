@@ -92,12 +92,9 @@ def best_of(
 
 def _shared_seeds(seconds: Mapping[int, Mapping[int, float]]) -> list[int]:
     """The seeds of the sizes that got there most often; of such sets of seeds the one that most sizes have."""
-    sets: Counter[tuple[int, ...]] = Counter(tuple(sorted(found)) for found in seconds.values() if found)
-
-    def standing(each: tuple[int, ...]) -> tuple[int, int]:
-        return len(each), sets[each]
-
-    return list(max(sets, key=standing)) if sets else []
+    sets = Counter(tuple(sorted(found)) for found in seconds.values() if found)
+    best = max(((len(each), count, each) for each, count in sets.items()), default=None)
+    return [] if best is None else list(best[2])
 
 
 def _paired_errors(table: Host, seed: int) -> Host:
