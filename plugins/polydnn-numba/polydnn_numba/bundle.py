@@ -6,7 +6,7 @@ from typing import Any
 from numba import njit
 
 from polydnn_numba.activations import activate, pull_back
-from polydnn_numba.compiling import COMPILED, FINGERPRINT, kept
+from polydnn_numba.compiling import COMPILED, FINGERPRINT, INLINED, kept
 from polydnn_numba.dense import accumulate_gradient, backward, forward
 from polydnn_numba.lanes import BYTES, load, store
 from polydnn_numba.losses import LABELS, cost
@@ -150,6 +150,61 @@ def _differentiate(table, alphas, fixed, p, g, work, s, wide):
         d, other = other, d
 
 
+@njit(**COMPILED)
+def _count_missing(rows, number):
+    """How many of ``rows`` are none of that number of rows."""
+    missing = 0
+    for i in range(len(rows)):
+        if rows[i] < 0 or rows[i] >= number:
+            missing += 1
+    return missing
+
+
+@njit(**INLINED)
+def _differentiate_batch(
+    x, y, labels, weights, rows, batch, table, alphas, fixed, shift, scale, p, g, work, noise
+):  # fmt: skip
+    """Add the gradient of a batch to ``g``, a block of examples at a time; whether its rows are there, and its cost."""
+    lanes = BYTES // work.itemsize
+    one = work.dtype.type(1.0)
+    row_wise = fixed[BLOCK] < 0
+    block = abs(fixed[BLOCK])
+    last = table[len(table) - 1]
+    loss = one * 0.0
+    factor = one
+    for start in range(0, batch, block):
+        count = min(block, batch - start)
+        s = (count + lanes - 1) // lanes * lanes
+        wide = s
+        if batch == 1 and not row_wise:
+            s = 1
+        here = rows[start : start + count]
+        if not _gather(x, here, fixed[NORMALIZED], shift, scale, work, table[0][X], s, count):
+            return False, loss
+        if start == 0 and len(weights) > 0:
+            if _count_missing(rows, len(x)) > 0:
+                return False, loss
+            factor = one * _total_weight(weights, rows, batch)
+        _ones(work, table[0][X] + table[0][M] * s, s)
+        _gather_targets(y, labels, fixed[LOSS] == LABELS, here, work, fixed[TARGETS], last[N], wide, count)
+        _share_out(weights, rows, start, count, batch, factor, work, fixed[SHARES])
+        _predict(table, alphas, fixed, p, work, noise, batch, start, s, wide, count)
+        loss += cost(fixed[LOSS], work, last[Y], fixed[TARGETS], fixed[SHARES], fixed[D], last[N], wide, count)
+        _differentiate(table, alphas, fixed, p, g, work, s, wide)
+    return True, loss
+
+
+@njit(**INLINED)
+def _move(fixed, numbers, options, p, g, slots, weight_mask, rate, step):
+    """Bound the gradient and move the parameters along it; what lies behind the last one stays 0."""
+    clip(g, numbers[CLIP_VALUE], numbers[CLIP_NORM])
+    if numbers[DECAY] > 0.0:
+        decay(p, weight_mask, 1.0 - rate * numbers[DECAY])
+    update(fixed[OPTIMIZER], options, p, g, slots[0], slots[1], slots[2], rate, step)
+    for i in range(fixed[PARAMETERS], len(p)):
+        p[i] = 0.0
+
+
 def _compiled() -> Callable[..., Any]:
     """The bundle, compiled when it is first called with a dtype, and kept on disk."""
     fingerprint = FINGERPRINT
@@ -168,52 +223,25 @@ def _compiled() -> Callable[..., Any]:
         (steps * batch,); ``p``, ``g`` and the rows of ``slots`` are flat and as long as whole vectors; ``noise`` holds
         for every step the masks of its dropouts, one after the other.
         """
-        lanes = BYTES // work.itemsize
-        one = work.dtype.type(1.0)
         noise_of_step = len(noise) // len(rates)
-        row_wise = fixed[BLOCK] < 0
-        block = abs(fixed[BLOCK])
-        last = table[len(table) - 1]
         _ = fingerprint
-        for count_of_steps in range(len(rates)):
-            rate = rates[count_of_steps]
-            rows = order[count_of_steps * batch : (count_of_steps + 1) * batch]
-            drawn = noise[count_of_steps * noise_of_step : (count_of_steps + 1) * noise_of_step]
-            for i in range(0, len(g), lanes):
+        for done in range(len(rates)):
+            rate = rates[done]
+            rows = order[done * batch : (done + 1) * batch]
+            drawn = noise[done * noise_of_step : (done + 1) * noise_of_step]
+            for i in range(0, len(g), BYTES // work.itemsize):
                 store(g, i, 0.0)
-            loss = one * 0.0
-            factor = one
-            for start in range(0, batch, block):
-                count = min(block, batch - start)
-                s = (count + lanes - 1) // lanes * lanes
-                wide = s
-                if batch == 1 and not row_wise:
-                    s = 1
-                here = rows[start : start + count]
-                if not _gather(x, here, fixed[NORMALIZED], shift, scale, work, table[0][X], s, count):
-                    return OUT_OF_RANGE
-                if start == 0 and len(weights) > 0:
-                    for i in range(batch):
-                        if rows[i] < 0 or rows[i] >= len(x):
-                            return OUT_OF_RANGE
-                    factor = one * _total_weight(weights, rows, batch)
-                _ones(work, table[0][X] + table[0][M] * s, s)
-                _gather_targets(y, labels, fixed[LOSS] == LABELS, here, work, fixed[TARGETS], last[N], wide, count)
-                _share_out(weights, rows, start, count, batch, factor, work, fixed[SHARES])
-                _predict(table, alphas, fixed, p, work, drawn, batch, start, s, wide, count)
-                loss += cost(fixed[LOSS], work, last[Y], fixed[TARGETS], fixed[SHARES], fixed[D], last[N], wide, count)
-                _differentiate(table, alphas, fixed, p, g, work, s, wide)
+            there, loss = _differentiate_batch(
+                x, y, labels, weights, rows, batch, table, alphas, fixed, shift, scale, p, g, work, drawn
+            )
+            if not there:
+                return OUT_OF_RANGE
             if numbers[L1] > 0.0 or numbers[L2] > 0.0:
                 loss += penalize(p, g, weight_mask, numbers[L1], numbers[L2])
-            clip(g, numbers[CLIP_VALUE], numbers[CLIP_NORM])
-            if numbers[DECAY] > 0.0:
-                decay(p, weight_mask, 1.0 - rate * numbers[DECAY])
-            update(fixed[OPTIMIZER], options, p, g, slots[0], slots[1], slots[2], rate, first_step + count_of_steps)
-            for i in range(fixed[PARAMETERS], len(p)):
-                p[i] = one * 0.0
-            losses[count_of_steps] = loss
+            _move(fixed, numbers, options, p, g, slots, weight_mask, rate, first_step + done)
+            losses[done] = loss
             if not (loss * 0.0 == 0.0 and all_finite(p)):
-                return -count_of_steps - 1
+                return -done - 1
         return len(rates)
 
     return steps

@@ -11,7 +11,7 @@ units instead, in vectors that may reach past the end of a row. What stands ther
 from numba import njit
 
 from polydnn_numba.compiling import COMPILED
-from polydnn_numba.lanes import BYTES, keep, load, splat, store, total
+from polydnn_numba.lanes import BYTES, add_totals, keep, load, splat, store, total
 
 __all__ = ["accumulate_gradient", "backward", "forward"]
 
@@ -102,15 +102,8 @@ def _eight_sums(g, at, n, work, x, d, s):
         a2, b2 = a2 + v0 * e, b2 + v1 * e
         e = load(work, d + 3 * s + t)
         a3, b3 = a3 + v0 * e, b3 + v1 * e
-    g[at] += total(a0)
-    g[at + 1] += total(a1)
-    g[at + 2] += total(a2)
-    g[at + 3] += total(a3)
-    at += n
-    g[at] += total(b0)
-    g[at + 1] += total(b1)
-    g[at + 2] += total(b2)
-    g[at + 3] += total(b3)
+    add_totals(g, at, a0, a1, a2, a3)
+    add_totals(g, at + n, b0, b1, b2, b3)
 
 
 @njit(**COMPILED)

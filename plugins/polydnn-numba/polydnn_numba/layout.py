@@ -1,6 +1,7 @@
 """Where everything stands: the layers of a plan as a table of whole numbers, for code that knows no Python objects."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,65 +61,98 @@ def layout_of(plan: StepPlan, rule: Rule) -> Layout:
     loss = loss_kind(plan)
     dtype = np.dtype(plan.network.dtype)
     lanes = BYTES // dtype.itemsize
-    layers = list(enumerate(plan.layers))
-    normalization = None
-    if is_normalization(plan.layers[0]):
-        normalization = (plan.names[0]["shift"], plan.names[0]["scale"])
-        layers = layers[1:]
-    kinds = [_kind(layer) for _, layer in layers]
-    if not kinds or kinds[-1] != bundle.DENSE:
-        msg = "the last layer is not a dense one"
-        raise NotImplementedError(msg)
+    normalization, kinds = _layers(plan)
     widths = plan.network.widths
     block = _block(max(widths), sum(widths), lanes, dtype.itemsize)
     space = _Space(lanes)
-    rows, alphas, places = [], [], []
-    size = 0
-    x = space.take(widths[layers[0][0]] + 1, block)
-    for (index, layer), kind in zip(layers, kinds, strict=True):
-        m, n = widths[index], widths[index + 1]
-        z = mask = y = space.take(n + 1, block)
-        code, alpha, inputs = 0, 1.0, 0
-        if kind == bundle.DENSE:
-            code, alpha = activation_kind(layer.activation)  # type: ignore[attr-defined]
-            inputs = m + int(layer.use_bias)  # type: ignore[attr-defined]
-            places.append(Place(plan.names[index]["weight"], slice(size, size + m * n), (m, n)))
-            if inputs > m:
-                places.append(Place(plan.names[index]["bias"], slice(size + m * n, size + inputs * n), (n,)))
-        if kind == bundle.DROPOUT or code in activations.OF_Z:
-            y = space.take(n + 1, block)
-        rows.append((kind, m, n, inputs, size, code, x, z, y, mask))
-        alphas.append(alpha)
-        size += inputs * n
-        x = y
-    if size > LARGEST:
-        msg = f"the network has {size} parameters, more than {LARGEST}"
+    described = _described(plan, kinds, space, block)
+    rows = described.rows
+    if described.size > LARGEST:
+        msg = f"the network has {described.size} parameters, more than {LARGEST}"
         raise NotImplementedError(msg)
     row_wise = any(row[5] in activations.ROW_WISE for row in rows[:-1])
-    outputs = widths[-1]
-    fixed = {
-        "targets": space.take(outputs, block),
-        "shares": space.take(2, block),
-        "d": space.take(max(widths) + 1, block),
-        "other d": space.take(max(widths) + 1, block),
-        "spread": space.take(outputs, lanes),
+    fixed = _regions(widths, space, block) | {
         "block": -block if row_wise else block,
         "normalized": int(normalization is not None),
         "loss": loss,
         "optimizer": rule.kind,
-        "parameters": size,
+        "parameters": described.size,
     }
     return Layout(
         np.asarray(rows, np.int64),
-        np.asarray(alphas, np.float64),
+        np.asarray(described.alphas, np.float64),
         np.asarray([fixed[name] for name in bundle.FIXED], np.int64),
         _numbers(plan),
-        tuple(places),
-        (size // lanes + 2) * lanes,
+        tuple(described.places),
+        (described.size // lanes + 2) * lanes,
         space.taken,
-        tuple((index, widths[index]) for (index, _), kind in zip(layers, kinds, strict=True) if kind == bundle.DROPOUT),
+        tuple((index, widths[index]) for index, kind in kinds.items() if kind == bundle.DROPOUT),
         normalization,
     )
+
+
+def _layers(plan: StepPlan) -> tuple[tuple[str, str] | None, dict[int, int]]:
+    """The names of the shift and scale of the normalization before all others, and the kinds of these by number."""
+    normalization, first = None, 0
+    if is_normalization(plan.layers[0]):
+        normalization, first = (plan.names[0]["shift"], plan.names[0]["scale"]), 1
+    kinds = {index: _kind(layer) for index, layer in enumerate(plan.layers) if index >= first}
+    if not kinds or kinds[len(plan.layers) - 1] != bundle.DENSE:
+        msg = "the last layer is not a dense one"
+        raise NotImplementedError(msg)
+    return normalization, kinds
+
+
+@dataclass
+class _Described:
+    """The layers so far: a row of the table and a number for each activation, and the places of ``size`` parameters."""
+
+    rows: list[tuple[int, ...]] = field(default_factory=list)
+    alphas: list[float] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    size: int = 0
+
+
+def _described(plan: StepPlan, kinds: Mapping[int, int], space: "_Space", block: int) -> _Described:
+    """Every layer in the columns of the table; the output of each is the input of the next."""
+    found = _Described()
+    widths = plan.network.widths
+    x = space.take(widths[min(kinds)] + 1, block)
+    for index, kind in kinds.items():
+        m, n = widths[index], widths[index + 1]
+        z = mask = y = space.take(n + 1, block)
+        code, alpha, inputs = 0, 1.0, 0
+        if kind == bundle.DENSE:
+            layer: Any = plan.layers[index]
+            code, alpha = activation_kind(layer.activation)
+            inputs = m + int(layer.use_bias)
+            found.places += _places(plan.names[index], found.size, m, n, bias=layer.use_bias)
+        if kind == bundle.DROPOUT or code in activations.OF_Z:
+            y = space.take(n + 1, block)
+        found.rows.append((kind, m, n, inputs, found.size, code, x, z, y, mask))
+        found.alphas.append(alpha)
+        found.size += inputs * n
+        x = y
+    return found
+
+
+def _places(names: Mapping[str, str], start: int, m: int, n: int, *, bias: bool) -> list[Place]:
+    """A dense layer's weights from ``start`` on, row by row, and its biases as one row more."""
+    end = start + m * n
+    weight = Place(names["weight"], slice(start, end), (m, n))
+    return [weight, Place(names["bias"], slice(end, end + n), (n,))] if bias else [weight]
+
+
+def _regions(widths: Sequence[int], space: "_Space", block: int) -> dict[str, int]:
+    """Where in the workspace stands what belongs to no layer."""
+    outputs, widest = widths[-1], max(widths)
+    return {
+        "targets": space.take(outputs, block),
+        "shares": space.take(2, block),
+        "d": space.take(widest + 1, block),
+        "other d": space.take(widest + 1, block),
+        "spread": space.take(outputs, space.lanes),
+    }
 
 
 class _Space:
