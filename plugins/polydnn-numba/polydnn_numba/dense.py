@@ -76,8 +76,7 @@ def accumulate_gradient(g, w, work, x, d, rows, n, s):
         for k in range(0, pairs, 2):
             _eight_sums(g, w + k * n + j, n, work, x + k * s, d + j * s, s)
         if pairs < rows:
-            for each in range(j, j + 4):
-                g[w + pairs * n + each] += _sum(work, x + pairs * s, d + each * s, s)
+            _four_columns(g, w + pairs * n + j, work, x + pairs * s, d + j * s, s)
     quads = rows - rows % 4
     for j in range(blocks, n):
         for k in range(0, quads, 4):
@@ -104,6 +103,21 @@ def _eight_sums(g, at, n, work, x, d, s):
         a3, b3 = a3 + v0 * e, b3 + v1 * e
     add_totals(g, at, a0, a1, a2, a3)
     add_totals(g, at + n, b0, b1, b2, b3)
+
+
+@njit(**COMPILED)
+def _four_columns(g, at, work, x, d, s):
+    """The gradient of one row of four columns of W."""
+    lanes = BYTES // work.itemsize
+    a0 = load(work, x) * 0.0
+    a1, a2, a3 = a0, a0, a0
+    for t in range(0, s, lanes):
+        v = load(work, x + t)
+        a0 = a0 + v * load(work, d + t)
+        a1 = a1 + v * load(work, d + s + t)
+        a2 = a2 + v * load(work, d + 2 * s + t)
+        a3 = a3 + v * load(work, d + 3 * s + t)
+    add_totals(g, at, a0, a1, a2, a3)
 
 
 @njit(**COMPILED)

@@ -241,29 +241,23 @@ def total(typing_context: Any, value: Any) -> Any:
     return value.scalar(value), code
 
 
-def _halves_of_segments(builder: Any, a: Any, b: Any, segment: int) -> tuple[Any, Any]:
-    """The numbers of two vectors in two others: the first half of every ``segment`` long segment, and the second."""
-    first = [at + place for at in range(0, 2 * a.type.count, segment) for place in range(segment // 2)]
-    masks = ([place + shift for place in first] for shift in (0, segment // 2))
+def _fold(builder: Any, a: Any, b: Any, segment: int) -> Any:
+    """Every ``segment`` long segment of one vector, or of two in a row, folded onto its first half."""
+    size = a.type.count if b is None else 2 * a.type.count
+    first = [start + place for start in range(0, size, segment) for place in range(segment // 2)]
     kind = ir.VectorType(ir.IntType(32), len(first))
-    low, high = (builder.shuffle_vector(a, b, ir.Constant(kind, mask)) for mask in masks)
-    return low, high
+    other = ir.Constant(a.type, ir.Undefined) if b is None else b
+    masks = ([place + shift for place in first] for shift in (0, segment // 2))
+    return builder.fadd(*(builder.shuffle_vector(a, other, ir.Constant(kind, mask)) for mask in masks))
 
 
-def _four_totals(builder: Any, four: Sequence[Any]) -> Any:
+def _four_totals(builder: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """The sums of four vectors, each by halves as ``total`` takes it, in a third of its instructions."""
-    joined, segment = list(four), four[0].type.count
-    while len(joined) > 1:
-        pairs = [joined[at : at + 2] for at in range(0, len(joined), 2)]
-        joined = [builder.fadd(*_halves_of_segments(builder, *pair, segment)) for pair in pairs]
-        segment //= 2
-    (value,) = joined
+    segment = a.type.count
+    value = _fold(builder, _fold(builder, a, b, segment), _fold(builder, c, d, segment), segment // 2)
+    segment //= 4
     while segment > 1:
-        undefined = ir.Constant(value.type, ir.Undefined)
-        first = [at + place for at in range(0, value.type.count, segment) for place in range(segment // 2)]
-        kind = ir.VectorType(ir.IntType(32), len(first))
-        masks = ([place + shift for place in first] for shift in (0, segment // 2))
-        value = builder.fadd(*(builder.shuffle_vector(value, undefined, ir.Constant(kind, mask)) for mask in masks))
+        value = _fold(builder, value, None, segment)
         segment //= 2
     return value
 
@@ -273,7 +267,7 @@ def add_totals(typing_context: Any, array: Any, index: Any, a: Any, b: Any, c: A
     """Add the sums of four vectors to ``array[index]`` and the three after it; no bound is checked."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        sums = _four_totals(builder, args[2:])
+        sums = _four_totals(builder, *args[2:])
         pointer = _pointer(context, builder, signature.args[0], *args[:2])
         place = builder.bitcast(pointer, sums.type.as_pointer())
         align = array.dtype.bitwidth // 8
