@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from polydnn.batch_size.cost_model import fit_cost_model
 from polydnn.batch_size.explanation import explain
+from polydnn.batch_size.following import follow
 from polydnn.batch_size.noise_scale import NoiseScale
 from polydnn.batch_size.prediction import predict
 from polydnn.batch_size.record import timings_of
-from polydnn.batch_size.study import follow
 from polydnn.batch_size.sweep import Report, Sweep, check_budget, silent, sweep_twin
 from polydnn.batch_size.twin import Twin, twin_of
 from polydnn.errors import InvalidArgumentError, InvalidDataError
@@ -89,6 +89,6 @@ def _fallen_back(rows: int, why: str) -> Chosen:
 def _noise(twin: Twin, found: Sweep, seconds: float, budget: float) -> NoiseScale | None:
     """The noise scale, None where it cannot be measured: then the throughput decides alone."""
     try:
-        return follow(twin, found, seconds=max(seconds, LEAST * budget))
+        return follow(twin, found, seconds=max(seconds, LEAST * budget), paths=1)
     except (InvalidArgumentError, InvalidDataError):
         return None

@@ -50,17 +50,12 @@ def means_over_seeds(
     for size, found in logs.items():
         mean = math.exp(float(found.mean()))
         if freedom:
-            half = max(_quantile(freedom) * math.sqrt(squares / freedom / len(found)), FEWEST)
+            half = max(student_quantile(freedom) * math.sqrt(squares / freedom / len(found)), FEWEST)
             ends = (math.exp(-half), math.exp(half))
         else:
             ends = brackets[size]
         rows.append(Measured(size, mean, (mean * ends[0], mean * ends[1]), len(found)))
     return rows
-
-
-def _quantile(freedom: int) -> float:
-    """The expansion is good from three degrees of freedom on; the two before it are known exactly."""
-    return {1: 12.7062, 2: 4.3027}.get(freedom) or student_quantile(freedom)
 
 
 def best_of(

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from polydnn.batch_size.gradient_moments import gradient_moments
+from polydnn.batch_size.noise_paths import mean_over_steps
 from polydnn.batch_size.noise_scale import Drift, NoiseScale, estimate
 from polydnn.errors import InvalidArgumentError
 from polydnn.execution.executor import Executor, executor_of
@@ -53,9 +54,9 @@ def follow_noise_scale(
 ) -> NoiseScale:
     """Train beside the network, on its own arrays, and measure after each number of steps in ``at``.
 
-    ``value`` and ``interval`` of what comes back are means over the steps (trapezoids between the measurements; the
-    ends of the interval are averaged as they are, which is wide rather than narrow); ``trace`` and ``squared_norm``
-    are those of the last measurement, ``examples`` all rows looked at. ``parameters`` and ``state`` default to the
+    ``value`` of what comes back is the geometric mean over the steps (trapezoids between the measurements), and
+    ``interval`` is from their spread about it; ``trace`` and ``squared_norm`` are those of the last measurement,
+    ``examples`` all rows looked at. ``parameters`` and ``state`` default to the
     network's and to fresh ones; the caller's arrays, the network and the optimizer stay as they are. Without
     ``executor``, one of the plan, the reference step trains. Training stops once ``go_on`` says no, at least one point
     having been measured; where the loss has come to ``target_loss``, since the noise scale goes on rising after it; and
@@ -85,7 +86,7 @@ def follow_noise_scale(
     if not found:
         msg = f"the gradient is not finite after {done} steps with learning_rate={learning_rate:g}; lower it."
         raise InvalidArgumentError(msg)
-    return _mean_over_steps(found)
+    return mean_over_steps(found)
 
 
 def _checked(at: Sequence[int]) -> list[int]:
@@ -101,21 +102,3 @@ def _endless(rows: Rows, batch_size: int, seed: int, plan: StepPlan) -> Iterator
     while True:
         yield from epoch_batches(rows, batch_size, seed, epoch, plan.backend)
         epoch += 1
-
-
-def _mean_over_steps(found: Sequence[NoiseScale]) -> NoiseScale:
-    last, points = found[-1], tuple(each.drift[0] for each in found)
-    if len(found) == 1:
-        return last
-    steps = np.asarray([point.step for point in points], dtype=np.float64)
-    halves = np.diff(steps) / 2
-    weights = np.concatenate([halves, [0.0]]) + np.concatenate([[0.0], halves])
-    weights /= weights.sum()
-    highs = [point.interval[1] for point in points]
-    high = None if None in highs else float(weights @ np.asarray(highs, dtype=np.float64))
-    low = float(weights @ np.asarray([point.interval[0] for point in points]))
-    value = float(weights @ np.asarray([point.value for point in points]))
-    said = f"the mean over steps {points[0].step} to {points[-1].step}; trace and squared norm are of the last"
-    note = f"{last.note}; {said}" if last.note else said
-    examples = sum(each.examples for each in found)
-    return replace(last, value=value, interval=(low, high), examples=examples, note=note, drift=points)

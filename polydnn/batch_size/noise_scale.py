@@ -43,7 +43,8 @@ class NoiseScale:
     ``trace`` and ``squared_norm`` are the unbiased estimates of tr(Sigma) and |G|^2, ``examples`` the rows they were
     made from. The upper end of ``interval`` is None where so many rows cannot tell |G|^2 from 0. Where the estimate of
     |G|^2 is not positive, ``value`` is the lower end: the noise scale is at least that. ``method`` is "per-example" or
-    "two batch sizes", ``note`` says why, and what else a reader should know. ``drift`` follows it through training.
+    "two batch sizes", ``note`` says why, and what else a reader should know. ``drift`` follows it through training;
+    of several trainings it is the first's, and ``by_seed`` holds the value of each.
     """
 
     value: float
@@ -54,6 +55,7 @@ class NoiseScale:
     method: str = "per-example"
     note: str = ""
     drift: tuple[Drift, ...] = ()
+    by_seed: tuple[float, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The estimate as it stands in the record."""
@@ -66,6 +68,7 @@ class NoiseScale:
             "method": self.method,
             "note": self.note,
             "drift": [point.as_dict() for point in self.drift],
+            "by_seed": list(self.by_seed),
         }
 
     @classmethod
@@ -74,7 +77,7 @@ class NoiseScale:
         points = tuple(Drift(each["step"], each["loss"], each["value"], _pair(each)) for each in record["drift"])
         plain = {key: record[key] for key in ("value", "trace", "squared_norm", "examples")}
         words = {key: record[key] for key in ("method", "note") if key in record}
-        return cls(**plain, **words, interval=_pair(record), drift=points)
+        return cls(**plain, **words, interval=_pair(record), drift=points, by_seed=tuple(record.get("by_seed", ())))
 
 
 def two_sizes(small_squares: float, small: int, big_squares: float, big: int) -> tuple[float, float]:
@@ -150,13 +153,16 @@ def _fieller(top: float, bottom: float, covariance: Host, quantile: float) -> tu
 
 
 def student_quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t, to three digits from three degrees of freedom on.
+    """The 97.5 % quantile of Student's t, to three digits.
 
-    Source: the expansion in Abramowitz & Stegun, *Handbook of mathematical functions*, 26.7.5.
+    Source: the expansion in Abramowitz & Stegun, *Handbook of mathematical functions*, 26.7.5; it is good from three
+    degrees of freedom on, and the two before have closed forms.
 
-    >>> round(student_quantile(15), 2)
-    2.13
+    >>> round(student_quantile(15), 2), round(student_quantile(2), 2)
+    (2.13, 4.3)
     """
+    if freedom < 3:
+        return math.tan(0.475 * math.pi) if freedom == 1 else 0.95 * math.sqrt(2.0 / (1.0 - 0.95**2))
     z, v = NORMAL_QUANTILE, float(freedom)
     g1 = (z**3 + z) / 4
     g2 = (5 * z**5 + 16 * z**3 + 3 * z) / 96

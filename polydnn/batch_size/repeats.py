@@ -5,13 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["ENOUGH", "FEWEST", "STEADY", "is_steady", "median_interval", "relative_width"]
+__all__ = ["ENOUGH", "FEWEST", "STEADY", "is_steady", "median_interval", "relative_width", "visits_interval"]
 
 STEADY = 0.02
 """The 95 % interval of the median is then narrower than this part of it."""
 
 FEWEST, ENOUGH = 9, 400
 """Repeats before which no timing counts as steady, and after which more would not make it so."""
+
+FEWEST_VISITS = 3
+"""Visits from which their own spread says more than that of the timings in them."""
 
 BY_RANGE = {2: 6.35, 3: 1.30, 4: 0.72, 5: 0.51}
 """Half a 95 % interval in ranges, for fewer repeats than order statistics can serve.
@@ -38,6 +41,23 @@ def median_interval(seconds: Sequence[float]) -> tuple[float, tuple[float, float
         return middle, (max(middle - half, middle / 10), middle + half)
     outside = _left_out(count)
     return middle, (float(ordered[outside]), float(ordered[count - 1 - outside]))
+
+
+def visits_interval(seconds: Sequence[float], visit: int) -> tuple[float, tuple[float, float]]:
+    """The median of timings taken ``visit`` at a time, and its 95 % interval from the medians of the visits.
+
+    What slows a machine lasts longer than a visit, so that timings of one visit are no independent witnesses, and those
+    of another visit are. Of fewer than three visits the timings are all there is.
+
+    >>> visits_interval([1.0, 1.0, 1.0, 1.1, 1.1, 1.1, 1.2, 1.2, 1.2], 3)[1][1] > median_interval([1.0, 1.1, 1.2])[0]
+    True
+    """
+    middle, ends = median_interval(seconds)
+    medians = [float(np.median(seconds[start : start + visit])) for start in range(0, len(seconds), visit)]
+    if len(medians) < FEWEST_VISITS:
+        return middle, ends
+    low, high = median_interval(medians)[1]
+    return middle, (min(low, middle), max(high, middle))
 
 
 def _left_out(count: int) -> int:

@@ -1,14 +1,13 @@
 """A batch-size study from beginning to end: machine probe, sweep, noise scale, analysis, and validation if wished."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from polydnn.batch_size.cache_sizes import parse_caches
+from polydnn.batch_size.following import EPOCHS, follow
 from polydnn.batch_size.machine_probe import probe_machine
-from polydnn.batch_size.noise_drift import follow_noise_scale
 from polydnn.batch_size.noise_scale import NoiseScale
 from polydnn.batch_size.provenance import study_provenance
 from polydnn.batch_size.record import build_record
@@ -20,16 +19,12 @@ from polydnn.errors import InvalidArgumentError, InvalidDataError
 from polydnn.training import Trainer
 from polydnn.training.weights import ClassWeight
 
-__all__ = ["follow", "study"]
+__all__ = ["study"]
 
 PROBING, SWEEPING, ENDING = 0.06, 0.72, 0.94
 """Parts of the budget: for the probe, and by when the sweep and the measurement of the noise scale have ended."""
 
 LONGEST_PROBE = 3.0
-EPOCHS = 5
-"""Epochs over which the noise scale is followed at most, unless it is told how long the training will be."""
-
-POINTS = 6
 
 
 def study(
@@ -57,7 +52,8 @@ def study(
     ``caches`` are sizes in bytes by level, or text such as "L2=1M,L3=32M", that win over what is detected and measured.
     ``dataset`` is the name under which the rows stand in the record. ``executions`` are further executors whose steps
     are swept beside the trainer's own; on a device these are the reference step unless given. The noise scale is
-    followed through at most ``epochs`` epochs of training, or until the loss is ``target_loss``. With ``validation``,
+    followed through trainings of several seeds, at most ``epochs`` epochs long or until the loss is ``target_loss``, as
+    many as there is time for; their spread is what its interval and that of the best size say. With ``validation``,
     arguments of ``validate`` (possibly none), trainings to the target loss follow; they have a budget of their own.
 
     Everything happens in a copy: trainer, network, optimizer state, random streams and history stay as they are.
@@ -191,63 +187,6 @@ def _noise(
     except (InvalidArgumentError, InvalidDataError) as error:
         warnings.append(f"There is no gradient noise scale, so the throughput alone decides: {error}")
         return None
-
-
-@dataclass
-class _Watch:
-    """Says whether there is time left, and tells about it."""
-
-    seconds: float
-    progress: Report
-    started: float = field(default_factory=time.perf_counter)
-    asked: int = 0
-
-    def __call__(self) -> bool:
-        self.asked += 1
-        if self.asked % 100 == 1:
-            self.progress("measuring the gradient noise scale", 0.0)
-        return time.perf_counter() - self.started < self.seconds
-
-
-def follow(
-    twin: Twin,
-    found: Sweep,
-    *,
-    seconds: float,
-    epochs: int = EPOCHS,
-    target_loss: float | None = None,
-    progress: Report = silent,
-) -> NoiseScale:
-    """The noise scale and its drift through a short training of the copy, as far as ``seconds`` carry."""
-    trainer, rows = twin.trainer, twin.rows
-    size = len(rows) if trainer.batch_size == "full" else min(int(trainer.batch_size), len(rows))
-    near = min(found.rows, key=lambda row: abs(math.log(row["batch_size"] / size)))
-    once = near["seconds_per_step"] * max(size / near["batch_size"], 1.0)
-    steps = min(epochs * math.ceil(len(rows) / size), int(0.5 * seconds / once))
-    return follow_noise_scale(
-        twin.plan,
-        rows,
-        learning_rate=trainer.learning_rate,
-        batch_size=size,
-        seed=trainer.seed,
-        at=_points(steps),
-        executor=twin.executor(near["execution"]),
-        target_loss=target_loss,
-        go_on=_Watch(seconds, progress),
-    )
-
-
-def _points(steps: int) -> list[int]:
-    """Where to measure in a training of so many steps: at the start, and at numbers that grow by a factor.
-
-    >>> _points(1000)
-    [0, 10, 32, 100, 316, 1000]
-    """
-    if steps < 1:
-        return [0]
-    first = min(10.0, steps)
-    ratio = (steps / first) ** (1 / (POINTS - 2))
-    return sorted({0, *(round(first * ratio**power) for power in range(POINTS - 1))})
 
 
 def _validated(

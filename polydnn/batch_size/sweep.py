@@ -9,7 +9,7 @@ from typing import Any
 
 from polydnn.arrays import stream
 from polydnn.arrays.memory import memory_ran_out
-from polydnn.batch_size.repeats import is_steady, median_interval
+from polydnn.batch_size.repeats import is_steady, visits_interval
 from polydnn.batch_size.report.wording import bytes_text, seconds_text
 from polydnn.batch_size.sizes import check_sizes
 from polydnn.batch_size.split import split_step
@@ -334,7 +334,7 @@ class _Work:
 
     def _row(self, subject: _Subject) -> dict[str, Any]:
         size, counts, rows = subject.size, self._count(subject.execution), len(self._twin.rows)
-        middle, (low, high) = median_interval(subject.seconds)
+        middle, (low, high) = visits_interval(subject.seconds, VISIT)
         stepping = subject.stepping
         stepping.restart()
         split, told = split_step(self._twin, subject.executor, stepping.index, stepping.rate, middle)

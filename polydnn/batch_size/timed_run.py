@@ -2,17 +2,14 @@
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from polydnn.arrays import stream
-from polydnn.batch_size.twin import Twin, twin_of
+from polydnn.batch_size.twin import Twin, first_arrays, twin_of
 from polydnn.execution.executor import Data
 from polydnn.execution.plan import Key, StepPlan, first_state
-from polydnn.layers import Normalization
-from polydnn.network import Network
 from polydnn.training import Trainer
 from polydnn.training.batches import Rows, batch_count, epoch_order
 from polydnn.training.evaluation import evaluate
@@ -56,7 +53,7 @@ class Problem:
 
     def first_arrays(self, seed: int) -> Parameters:
         """The arrays that a network of this seed starts from, with the constants learnt from these rows."""
-        return _fresh(self.plan.network, seed, self.plan.network.arrays).arrays
+        return first_arrays(self.plan.network, seed)
 
     def loss(self, arrays: Parameters) -> float:
         """The mean loss of ``shown``, without dropout and penalties."""
@@ -91,24 +88,6 @@ def place_problem(
     count = min(max(EVALUATION_WORK // max(twin.trainer.network.parameter_count(), 1), least), most)
     places = stream(trainer.seed, "batch-size evaluation").permutation(len(twin.rows))[:count]
     return Problem(twin, twin.rows.take(places, twin.backend))
-
-
-def _fresh(network: Network, seed: int, learnt: Mapping[str, Array]) -> Network:
-    """A network of the same make with the first weights of ``seed`` and the constants of normalizations."""
-    fresh = Network(
-        network.in_features,
-        network.layers,
-        backend=network.backend,
-        dtype=network.dtype,
-        seed=seed,
-        target_normalization=network.target_normalization,
-        task=network.task,
-    )
-    owners = ("target.", "layers.0.") if isinstance(network.layers[0], Normalization) else ("target.",)
-    constants = {name: array for name, array in learnt.items() if name.startswith(owners)}
-    fresh.replace_arrays({**fresh.arrays, **constants})
-    fresh.normalized = fresh.target_normalized = True
-    return fresh
 
 
 class TimedRun:

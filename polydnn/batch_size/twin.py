@@ -4,16 +4,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from polydnn.arrays import Backend
 from polydnn.execution import Choice, Executor, FirstBatch, Key, PureExecutor, StepPlan, choose, reference_step
 from polydnn.execution.executor import executor_of
+from polydnn.layers import Normalization
+from polydnn.network import Network
 from polydnn.training import Trainer
 from polydnn.training.batches import Rows, epoch_batches
 from polydnn.training.placement import place_fit
 from polydnn.training.snapshot import fingerprint
 from polydnn.training.weights import ClassWeight
+from polydnn.types import Parameters
 
-__all__ = ["Twin", "copy_trainer", "twin_of"]
+__all__ = ["Twin", "copy_trainer", "first_arrays", "twin_of"]
 
 
 def copy_trainer(trainer: Trainer, **changes: Any) -> Trainer:
@@ -80,9 +85,32 @@ class Twin:
         self.load(made)
         return made
 
+    @property
+    def untrained(self) -> bool:
+        """Whether the network has the first weights of its own seed still."""
+        network, host = self.trainer.network, self.backend.to_numpy
+        first = first_arrays(network, network.seed)
+        return all(np.array_equal(host(first[name]), host(array)) for name, array in network.arrays.items())
+
     def load(self, executor: Executor) -> None:
         """Put the executor back to where the copy stands."""
         executor.load(self.trainer.network.arrays, self.trainer.optimizer_state)
+
+
+def first_arrays(network: Network, seed: int) -> Parameters:
+    """What a network of the same make starts from with ``seed``, with the constants that its normalizations learnt."""
+    fresh = Network(
+        network.in_features,
+        network.layers,
+        backend=network.backend,
+        dtype=network.dtype,
+        seed=seed,
+        target_normalization=network.target_normalization,
+        task=network.task,
+    )
+    owners = ("target.", "layers.0.") if isinstance(network.layers[0], Normalization) else ("target.",)
+    constants = {name: array for name, array in network.arrays.items() if name.startswith(owners)}
+    return {**fresh.arrays, **constants}
 
 
 def twin_of(
