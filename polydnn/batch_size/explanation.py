@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from polydnn.arrays.byte_sizes import bytes_text
 from polydnn.batch_size.cost_model import CostModel, Knee
 from polydnn.batch_size.noise_scale import NoiseScale
 from polydnn.batch_size.prediction import Prediction
-from polydnn.batch_size.report.wording import bytes_text, number_text, seconds_text
+from polydnn.batch_size.report.wording import number_text, seconds_text
 from polydnn.batch_size.working_set import MEMORY, cache_level
 
 __all__ = ["Explanation", "Facts", "explain"]

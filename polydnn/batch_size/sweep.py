@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from polydnn.arrays import stream
+from polydnn.arrays.byte_sizes import bytes_text
 from polydnn.arrays.memory import memory_ran_out
 from polydnn.batch_size.repeats import is_steady, visits_interval
-from polydnn.batch_size.report.wording import bytes_text, seconds_text
+from polydnn.batch_size.report.wording import seconds_text
 from polydnn.batch_size.sizes import check_sizes
 from polydnn.batch_size.split import split_step
 from polydnn.batch_size.stepping import TICK, Stepping

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from polydnn.api.diagnosis import diagnose
+from polydnn.arrays.byte_sizes import bytes_text
 
 __all__ = ["doctor"]
 
@@ -63,21 +64,6 @@ def table(title: str, columns: tuple[str, ...], rows: Rows) -> Table:
     return made
 
 
-def size(count: int | None) -> str:
-    """Bytes in the unit that fits: "48 KiB", "31.4 GiB"; "unknown" for None.
-
-    >>> size(49152), size(25276514304), size(None)
-    ('48 KiB', '23.5 GiB', 'unknown')
-    """
-    if count is None:
-        return "unknown"
-    number, units = float(count), iter(("B", "KiB", "MiB", "GiB", "TiB"))
-    unit = next(units)
-    while number >= 1024 and unit != "TiB":
-        number, unit = number / 1024, next(units)
-    return f"{number:.1f}".removesuffix(".0") + f" {unit}"
-
-
 def _cpu(cpu: dict[str, Any], load: list[float] | None) -> Rows:
     quota = "" if cpu["quota"] is None else f", limited to the time of {cpu['quota']:g}"
     threads = f"{cpu['usable_threads']} usable of {cpu['logical_cpus']}{quota}"
@@ -91,14 +77,14 @@ def _cpu(cpu: dict[str, Any], load: list[float] | None) -> Rows:
 
 
 def _memory(memory: dict[str, Any]) -> Rows:
-    limit = "none" if memory["limit_bytes"] is None else size(memory["limit_bytes"])
-    figures = (("total", size(memory["total_bytes"])), ("available", size(memory["available_bytes"])))
+    limit = "none" if memory["limit_bytes"] is None else bytes_text(memory["limit_bytes"])
+    figures = (("total", bytes_text(memory["total_bytes"])), ("available", bytes_text(memory["available_bytes"])))
     return [*figures, ("limit of the container", limit)]
 
 
 def _cache(cache: dict[str, Any]) -> tuple[str, ...]:
     line = "unknown" if cache["line_bytes"] is None else f"{cache['line_bytes']} B"
-    return cache["name"], size(cache["size_bytes"]), line, cache["shared_cpus"] or "unknown", cache["source"]
+    return cache["name"], bytes_text(cache["size_bytes"]), line, cache["shared_cpus"] or "unknown", cache["source"]
 
 
 def _blas(library: dict[str, Any]) -> tuple[str, ...]:
@@ -129,10 +115,10 @@ def _gpu(gpu: dict[str, Any]) -> Rows:
 def _device(device: dict[str, Any]) -> str:
     if "name" not in device:
         return str(device["reason"])
-    memory = f"{size(device['free_bytes'])} of {size(device['memory_bytes'])} free"
+    memory = f"{bytes_text(device['free_bytes'])} of {bytes_text(device['memory_bytes'])} free"
     return (
         f"{device['name']}, compute capability {device['compute_capability']}, {device['multiprocessors']} "
-        f"multiprocessors, L2 {size(device['l2_bytes'])}, {memory}"
+        f"multiprocessors, L2 {bytes_text(device['l2_bytes'])}, {memory}"
     )
 
 

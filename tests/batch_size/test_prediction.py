@@ -84,10 +84,10 @@ def invented_run(seconds: Any, scale: float, rng: np.random.Generator, trainings
     """
     paths = []
     for _ in range(trainings):
-        own = scale * math.exp(0.3 * rng.standard_normal())
+        own = scale * math.exp(0.6 * rng.standard_normal())
         steps = np.unique(np.geomspace(10, 10 * rng.uniform(10, 40), 12).astype(int))
         rising = (steps / steps[-1]) ** 0.3
-        values = own * 1.3 * rising * np.exp(0.7 * rng.standard_normal(len(steps)))
+        values = own * 1.3 * rising * np.exp(rng.standard_normal(len(steps)))
         points = [
             NoiseScale(v, (0.9 * v, 1.1 * v), v, 1.0, 1024, drift=(Drift(step, 1.0, v, (0.9 * v, 1.1 * v)),))
             for step, v in zip(steps.tolist(), values.tolist(), strict=True)

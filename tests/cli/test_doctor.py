@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from polydnn.api import backends as backends_module
-from polydnn.cli.doctor import doctor, size
+from polydnn.cli.doctor import doctor
 from tests.fake_cupy import install_fake_cupy
 
 module: Any = sys.modules[doctor.callback.__module__]  # the room may export the command under the module's name
@@ -84,13 +84,6 @@ def test_nothing_to_warn_about_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_option_is_wrong_usage() -> None:
     assert CliRunner().invoke(doctor, ["--xml"]).exit_code == 2
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (49152, "48 KiB"), (3 * 2**19, "1.5 MiB"), (2**51, "2048 TiB")]
-)
-def test_sizes_in_words(count: int, text: str) -> None:
-    assert size(count) == text
 
 
 def test_executors_are_listed_with_what_they_are_for() -> None:

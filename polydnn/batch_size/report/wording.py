@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
+from polydnn.arrays import byte_sizes
+
 __all__ = ["bytes_text", "count_text", "interval_text", "number_text", "seconds_text", "shortened", "span_text"]
 
 NOTHING = "–"  # noqa: RUF001 - the dash that typesetters put where nothing is
@@ -57,18 +59,12 @@ def seconds_text(value: float | None) -> str:
 
 
 def bytes_text(value: float | None) -> str:
-    """A size in binary units.
+    """A size in binary units, with a table's dash where there is none.
 
-    >>> bytes_text(49152), bytes_text(33554432), bytes_text(11_400_000)
-    ('48 KiB', '32 MiB', '10.9 MiB')
+    >>> bytes_text(49152), bytes_text(None)
+    ('48 KiB', '–')
     """
-    if value is None or not math.isfinite(value):
-        return NOTHING
-    number, units = float(value), iter(("B", "KiB", "MiB", "GiB", "TiB"))
-    unit = next(units)
-    while number >= 1024 and unit != "TiB":
-        number, unit = number / 1024, next(units)
-    return f"{int(number)} {unit}" if number == int(number) else f"{number_text(number)} {unit}"
+    return byte_sizes.bytes_text(value, NOTHING)
 
 
 def interval_text(ends: Sequence[float | None] | None) -> str:
