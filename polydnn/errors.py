@@ -138,9 +138,20 @@ def did_you_mean(asked: str, possible: Iterable[str]) -> str:
 
     >>> did_you_mean("rellu", ["gelu", "relu", "tanh"])
     " Did you mean 'relu'?"
+
+    Initials and parts of a word count as near.
+
+    >>> did_you_mean("mse", ["hinge", "mean_squared_error"]), did_you_mean("acc", ["accuracy", "f1"])
+    (" Did you mean 'mean_squared_error'?", " Did you mean 'accuracy'?")
     """
-    near = get_close_matches(asked, list(possible), n=1)
+    names = list(possible)
+    near = get_close_matches(asked, names, n=1) or [name for name in names if _is_short_for(asked.lower(), name)]
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def _is_short_for(asked: str, name: str) -> bool:
+    initials = "".join(word[:1] for word in name.split("_"))
+    return len(asked) >= 3 and (asked == initials or asked in name)
 
 
 def unknown_name(kind: str, asked: str, registered: Iterable[str]) -> UnknownNameError:

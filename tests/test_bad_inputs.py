@@ -288,6 +288,11 @@ BAD: dict[str, tuple[Callable[[], Any], type[PolydnnError], str]] = {
     "initializer": (lambda: Dense(2, initializer="he"), UnknownNameError, "unknown initializer 'he'; registered: "),
     "backend": (lambda: network(backend="nunpy"), UnknownNameError, "unknown backend 'nunpy'; .*Did you mean 'numpy'"),
     "data set": (lambda: polydnn.dataset("digit"), UnknownNameError, "unknown dataset 'digit'; .*mean 'digits'"),
+    "data set of a file": (
+        lambda: polydnn.dataset("own.csv"),
+        UnknownNameError,
+        r"unknown dataset 'own\.csv'; .* A file of your own is read by polydnn\.datasets\.load\.$",
+    ),
     "layer": (lambda: Network(3, ["dens"]), UnknownNameError, "unknown layer 'dens'; .*Did you mean 'dense'"),
     # the network
     "units 0": (lambda: Dense(0), InvalidArgumentError, "Dense: units must be a whole number of at least 1, found 0"),

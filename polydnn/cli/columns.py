@@ -9,7 +9,7 @@ import numpy as np
 from polydnn.cli.messages import warn_in_one_line
 from polydnn.datasets import read_csv_features, read_npz_features
 from polydnn.datasets.csv_table import open_csv
-from polydnn.errors import InvalidArgumentError, InvalidDataError
+from polydnn.errors import DataFileError, InvalidArgumentError, InvalidDataError
 
 if TYPE_CHECKING:
     from polydnn import Network
@@ -33,20 +33,31 @@ def read_features(path: str, network: "Network") -> np.ndarray[Any, Any]:
 def feature_columns(path: str, network: "Network", targets: Sequence[str]) -> Sequence[str]:
     """The columns of a table by the model's names, or by their places where it learnt from columns without names.
 
-    Columns that are neither features nor ``targets`` are named in a warning. That the features are there is for the
-    reader to check. Raises InvalidDataError for another number of columns where places count.
+    Columns that are neither features nor ``targets`` are named in a warning. Raises DataFileError where a feature is
+    missing, InvalidDataError for another number of columns where places count.
     """
     header = _header(path)
     names = network.features
     if names and not (unnamed(names, "x") and set(names) - set(header)):
+        _check_there(path, names)
         others = [name for name in header if name not in {*names, *network.targets, *targets}]
-        if others and set(names) <= set(header):
+        if others:
             warn_in_one_line(f"{path}: columns that the model does not use are ignored: {few(others)}.")
         return names
     columns = [name for name in header if name not in targets]
     if names:
         _check_places(path, columns, network)
     return columns
+
+
+def _check_there(path: str, names: Sequence[str]) -> None:
+    with open_csv(Path(path).expanduser()) as table:
+        try:
+            for name in names:
+                table.position(name)
+        except DataFileError as error:
+            msg = f"{error} The model was trained on {few(names)}."
+            raise DataFileError(msg) from None
 
 
 def _check_places(path: str, columns: Sequence[str], network: "Network") -> None:

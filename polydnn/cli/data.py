@@ -97,7 +97,8 @@ def as_model_expects(dataset: Dataset, network: "Network") -> Dataset:
     training data did. Raises InvalidDataError for features, targets or classes that the model does not know.
     """
     if network.task != dataset.task:
-        msg = f"the model does {network.task}, the data set {dataset.name!r} is for {dataset.task}; say --task."
+        advice = "say --task" if is_table(dataset.source) else f"choose one for {network.task}"
+        msg = f"the model does {network.task}, the data set {dataset.name!r} is for {dataset.task}; {advice}."
         raise InvalidDataError(msg)
     if network.features and set(network.features) - set(dataset.features):
         if _goes_by_place(dataset, network):

@@ -92,7 +92,7 @@ class Whole(Number):
 
 
 class Hidden(ExperimentType):
-    """The widths of the hidden layers, ``512,512``; nothing or ``none`` for a network without any."""
+    """The widths of the hidden layers, ``512,512``; ``none``, or an empty list in a file, for a network without any."""
 
     name = "widths"
     expected = "whole numbers of at least 1 separated by commas, such as 64,64, or 'none'"
@@ -103,7 +103,7 @@ class Hidden(ExperimentType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         if isinstance(value, str):
             text = value.strip()
-            parts: list[Any] = [] if text in ("", "none") else text.split(",")
+            parts: list[Any] = [] if text == "none" else text.split(",")
         else:
             parts = list(value)
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from polydnn.errors import did_you_mean
 from polydnn.registry.installed import Source, built_in_source, normalized
+from polydnn.registry.kinds import ITEMS
 from polydnn.registry.loading import Fault, Hook, Loaded, load
 from polydnn.registry.records import BUILT_IN, Plugin, PluginRecord, Status
 from polydnn.registry.settings import PluginSettings
@@ -42,7 +43,10 @@ class Assembly:
             if record.status in ("failed", "disabled")
         ]
         opening = "\nThese plugins are installed and out of use; one of them may offer it:"
-        return opening + "".join(reasons) if reasons else ""
+        if reasons:
+            return opening + "".join(reasons)
+        near = did_you_mean(name, (each.spec.name for each in self.table.of_kind(kind)))
+        return "" if near or kind not in ITEMS else " No plugin that is installed offers it either."
 
     def _explain_package(self, distribution: str) -> str:
         records = [record for record in self.records.values() if record.plugin.distribution == distribution]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from polydnn.activations.activation import Activation
-from polydnn.errors import PluginError, PolydnnError
+from polydnn.errors import AmbiguousNameError, PluginError, PolydnnError, UnknownNameError
 from polydnn.initializers.initializer import Initializer
 from polydnn.layers.layer import Layer
 from polydnn.losses.loss import Loss
@@ -122,12 +122,18 @@ def layer(wanted: Wanted[Layer], /, **options: Any) -> Layer:
 def dataset(name: str, folder: str | Path | None = None) -> "Dataset":
     """The data set of that name, from ``folder`` where the user gave one.
 
-    Raises DatasetUnavailableError where it can be had nowhere, PluginError where a plugin's factory fails or
-    returns something else.
+    Raises UnknownNameError for a name nobody registered, a file's among them, DatasetUnavailableError where it can be
+    had nowhere, PluginError where a plugin's factory fails or returns something else.
     """
     from polydnn.datasets.dataset import Dataset
 
-    entry = default_registry().find("dataset", name)
+    try:
+        entry = default_registry().find("dataset", name)
+    except UnknownNameError as error:
+        if isinstance(error, AmbiguousNameError) or not Path(name).suffix:
+            raise
+        msg = f"{error} A file of your own is read by polydnn.datasets.load."
+        raise UnknownNameError(msg) from None
     place = None if folder is None else Path(folder)
     try:
         found: Dataset = entry.spec.factory(place)

@@ -72,6 +72,8 @@ def _check_known(entry: Entry, options: Mapping[str, Any], possible: list[str], 
         msg = f"{entry} takes no options, found {unknown[0]!r}."
         raise InvalidArgumentError(msg)
     near = did_you_mean(unknown[0], possible)
+    if entry.spec.kind == "optimizer" and unknown[0] in ("learning_rate", "lr"):
+        near = " The learning rate stands beside the optimizer: learning_rate=..., or --learning-rate."
     msg = f"{entry} has no option {unknown[0]!r}; possible: {', '.join(sorted(possible))}.{near}"
     raise InvalidArgumentError(msg)
 

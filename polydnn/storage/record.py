@@ -114,7 +114,8 @@ def _refuse_special(facts: os.stat_result) -> None:
 def _read(descriptor: int, size: int, check: Callable[[Header], None]) -> tuple[dict[str, Any], Arrays]:
     length = int.from_bytes(_take(descriptor, 8)[0], "little")
     if length > min(size - 8, MAX_HEADER):
-        msg = f"its header would have {length} bytes, the file has {size}, and {MAX_HEADER} are allowed"
+        msg = f"its header would have {length} bytes, the file has {size}, and {MAX_HEADER} are allowed; "
+        msg += "it is no .safetensors file, or only a part of one"
         raise Refusal(msg)
     raw = bytes(_take(descriptor, length)[0])
     try:

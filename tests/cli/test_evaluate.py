@@ -121,12 +121,15 @@ def test_data_that_do_not_fit_the_model_are_refused(run: Any, flowers: Path, tmp
     )
     lacking = run("evaluate", "here", "--dataset", "other.csv")
     assert lacking.exit_code == 1
-    assert "other.csv has no column 'width'; its columns: length, species." in lacking.stderr
+    assert lacking.stderr.startswith("Error: other.csv has no column 'width'; its columns: length, species. The model ")
+    assert lacking.stderr.endswith(" was trained on length, width.\n")
     (tmp_path / "new.csv").write_text(flowers.read_text().replace("iris", "tulip"))
     unknown = run("evaluate", "here", "--dataset", "new.csv")
     assert "y (species): unknown classes: tulip; those that are known: iris, rose." in unknown.stderr
     task = run("evaluate", "here", "--dataset", "yeast")
-    assert "the model does binary, the data set 'yeast' is for multilabel; say --task." in task.stderr
+    assert "the model does binary, the data set 'yeast' is for multilabel; choose one for binary." in task.stderr
+    numbers = run("evaluate", "here", "--dataset", flowers, "--target", "species", "--task", "multiclass")
+    assert "the model does binary, the data set 'flowers' is for multiclass; say --task." in numbers.stderr
 
 
 def test_a_damaged_experiment_beside_the_model_is_named(run: Any, tmp_path: Path) -> None:

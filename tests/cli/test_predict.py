@@ -67,7 +67,11 @@ def test_outputs_of_either_sign_are_called_scores(run: Any, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("lacking.csv", "length\n1\n", "lacking.csv has no column 'width'; its columns: length."),
+        (
+            "lacking.csv",
+            "length\n1\n",
+            "lacking.csv has no column 'width'; its columns: length. The model was trained on length, width.",
+        ),
         ("text.csv", "length,width\n1,wide\n", "line 2, column 'width': expected a finite number, found 'wide'"),
         ("rows.txt", "1 2\n", "rows.txt: unknown ending; predict reads .csv, .csv.gz and .npz."),
     ],
