@@ -4,10 +4,11 @@
     python benchmarks/batch_size_prediction.py --output benchmarks/results/batch_size_prediction.json   # ten minutes
 
 A run makes a study (sweep and gradient noise), which predicts, and then trains to the target loss at every size with
-several seeds, which measures. At every size the learning rate is the best of a few, since the prediction is about rates
-that are right for their size. The second run repeats the study as it is, and trains with other seeds; a further study
-of other first weights and another order of the rows shows how far a prediction moves with those. The prediction has to
-lie within a factor of 2 of what was measured, and the intervals of the two runs have to meet.
+several seeds, which measures. At every size the learning rate is the best of a few over the seeds, since the prediction
+is about rates that are right for their size. The second run repeats the study as it is, and trains with other seeds; a
+further study of other first weights and another order of the rows shows how far a prediction moves with those. The
+prediction has to lie within a factor of 2 of what was measured, and the intervals of the two runs have to meet: each
+spans the sizes that cannot be told from the best.
 """
 
 from batch_size_parts import UNSET  # isort: skip # noqa: F401 - before NumPy

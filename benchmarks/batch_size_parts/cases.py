@@ -78,6 +78,7 @@ CALIFORNIA = Case(
     learning_rate=0.005,
     target_loss=0.26,
     sizes=powers(8, 4096),
+    factors=(1.0, 2.0, 4.0, 0.5),
     options={"target_normalization": "standard"},
 )
 DIGITS = Case(
@@ -88,5 +89,6 @@ DIGITS = Case(
     learning_rate=0.3,
     target_loss=0.2,
     sizes=powers(4, 1024),
+    factors=(1.0, 2.0, 4.0, 0.5),
 )
 CASES = {"fashion": FASHION, "california": CALIFORNIA, "digits": DIGITS}

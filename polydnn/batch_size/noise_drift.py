@@ -1,7 +1,7 @@
 """How the gradient noise scale moves while a network trains, and its mean over that training.
 
-The cost of a small batch is paid in every step, so over a whole training the mean of the noise scale over the steps
-takes the place of B_c (McCandlish et al., *An empirical model of large-batch training*, 2018, who find it to rise as
+The cost of a small batch is paid in every step, so over a whole training a mean of the noise scale over the steps takes
+the place of B_c (McCandlish et al., *An empirical model of large-batch training*, 2018, who find it to rise as
 the loss falls).
 """
 

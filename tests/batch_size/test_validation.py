@@ -114,6 +114,23 @@ def test_the_best_factor_of_the_first_seed_is_kept() -> None:
     assert [row["steps"] for row in found["rows"]] == [row["steps"] for row in alone["rows"]]
 
 
+def test_a_rate_that_only_the_first_seed_favours_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the first seed the better rate is held up until the other is there, yet not by so much as to be out."""
+    asked: dict[str, Any] = {"sizes": [64], "target_loss": 0.1, "seeds": (0, 1, 2), "budget": 60.0}
+    slower = validate(trainer_of(), X, Y, factors=(2.0,), **asked)["rows"][0]["steps"]  # 0.1, and 0.2 below
+    whole = TimedRun.loss
+
+    def loss(run: TimedRun) -> float:
+        held_up = run._seed == 0 and run._rate > 0.15 and 0 < run.steps < 1.2 * slower
+        return max(whole(run), 1.0) if held_up else whole(run)
+
+    monkeypatch.setattr(TimedRun, "loss", loss)
+    found = validate(trainer_of(), X, Y, factors=(2.0, 4.0), **asked)
+    assert {row["learning_rate"] for row in found["rows"]} == {0.2}
+    assert found["rows"][0]["steps"] > slower
+    assert {(row["learning_rate"], row["seed"]) for row in found["other_rates"]} == {(0.1, 0), (0.1, 1), (0.1, 2)}
+
+
 def test_a_target_is_chosen_where_none_is_given() -> None:
     found = validate(trainer_of(), X, Y, sizes=[16, 32], **QUICK)
     before = full_batch_losses(0.1, 0)[0]
