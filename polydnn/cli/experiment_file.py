@@ -71,6 +71,8 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise ExperimentFileError(msg) from error
     except OSError as error:
         hint = f" For a data set write --dataset {path}." if path.suffix != ".toml" else ""
+        if (path / "experiment.toml").exists():
+            hint = f" It is the folder of a run; write {path}/experiment.toml to train as that did."
         msg = f"the experiment file {path} cannot be read: {error.strerror or error}.{hint}"
         raise StorageError(msg) from error
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polydnn.cli.checkpointing import CHECKPOINTS
 from polydnn.cli.run_folder import EXPERIMENT, MODEL
 from polydnn.errors import ExperimentFileError, StorageError
 
@@ -35,11 +36,18 @@ def open_model(model: str, backend: str | None = None) -> TrainedModel:
     if path.is_dir():
         path = path / MODEL
     if not path.is_file():
+        if (path.parent / CHECKPOINTS).is_dir() and path.name == MODEL:
+            msg = f"no model: the run in {path.parent} is not finished; go on with it by: {_resume(path.parent)}"
+            raise StorageError(msg)
         where = f"the folder {path.parent} holds no {MODEL}" if path.name == MODEL else f"there is no file {path}"
         folder = path.parent if path.suffix == Path(MODEL).suffix else path
         msg = f"no model: {where}. Train one with: polydnn train --output {shlex.quote(str(folder))}"
         raise StorageError(msg)
     return TrainedModel(Network.load(path, backend=backend), path, _beside(path))
+
+
+def _resume(folder: Path) -> str:
+    return f"polydnn train --output {shlex.quote(str(folder))} --resume"
 
 
 def _beside(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from polydnn.datasets.fashion_mnist import NAME as FASHION_MNIST
 from polydnn.datasets.fashion_mnist import REMOTE, SUMMARY, data_folder, fashion_mnist
 from polydnn.datasets.image_folder import read_image_folder
 from polydnn.datasets.npz_file import read_npz
-from polydnn.errors import InvalidArgumentError, StorageError, UnknownNameError, unknown_name
+from polydnn.errors import DatasetUnavailableError, InvalidArgumentError, StorageError, UnknownNameError, unknown_name
 
 __all__ = ["Loader", "builtin_datasets", "fetch", "load"]
 
@@ -69,7 +69,11 @@ def load(
     _refuse(str(path), "is a path", folder=folder)
     if path.is_dir():
         _refuse(str(path), "is a folder of images", **of_columns, **of_rows)
-        return read_image_folder(path)
+        try:
+            return read_image_folder(path)
+        except DatasetUnavailableError as error:
+            msg = f"{error} A folder is read as images in IDX files; name a table by its file, not by its folder."
+            raise DatasetUnavailableError(msg) from None
     if path.name.lower().endswith(".npz"):
         _refuse(str(path), "has its targets in the array y", targets=targets)
         _refuse(str(path), "has its features in the array x", features=features)

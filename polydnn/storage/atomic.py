@@ -183,6 +183,8 @@ def _cause(error: OSError) -> str:
 
 def _write_error(target: Path, needed: int, error: OSError) -> StorageError:
     msg = f"cannot write '{target}': {_cause(error)}."
+    if error.errno == errno.ENOENT and not target.parent.exists():
+        return storage_error(f"{msg} Make the folder '{target.parent}' first.", error)
     if needed:
         msg += f" {needed} bytes are needed{_free(target.parent)}"
         msg += "; the new file is written beside the old one, so there must be room for both together."

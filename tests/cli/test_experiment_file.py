@@ -54,6 +54,14 @@ def test_a_missing_file_says_how_a_data_set_is_named(run: Any) -> None:
     assert "For a data set write --dataset digits." in result.stderr
 
 
+def test_the_folder_of_a_run_says_which_file_in_it_is_meant(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "experiment.toml").write_text("epochs = 1\n")
+    result = run("train", "mine")
+    assert result.exit_code == 1
+    assert "It is the folder of a run; write mine/experiment.toml to train as that did." in result.stderr
+
+
 def test_a_file_that_is_no_text_is_refused(run: Any, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_bytes(b"epochs = \xff")
     result = run("train", "mine.toml")

@@ -146,6 +146,15 @@ def test_mistakes_with_other_commands_are_explained(run: Any, folder: Path, case
     _explained(run(*arguments), status, words)
 
 
+@pytest.mark.parametrize("command", [["evaluate", "half done"], ["predict", "half done", "flowers.csv"]])
+def test_a_run_that_is_not_finished_is_to_be_gone_on_with(run: Any, folder: Path, command: list[str]) -> None:
+    (folder / "half done" / "checkpoints").mkdir(parents=True)
+    words = (
+        "no model: the run in half done is not finished; go on with it by: polydnn train --output 'half done' --resume"
+    )
+    _explained(run(*command), 1, [words])
+
+
 def _explained(result: Any, status: int, words: list[str]) -> None:
     assert result.exit_code == status, result.output
     assert result.stdout == ""

@@ -80,6 +80,12 @@ REFUSED: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         r"^features=\['a'\] does not apply to 'own\.npz': it has its features in the array x",
     ),
     ("digits", {"features": ["a"]}, InvalidArgumentError, r"^features=\['a'\] does not apply to 'digits': it is built"),
+    (
+        ".",
+        {},
+        DatasetUnavailableError,
+        r"^\. lacks train-images.* A folder is read as images in IDX files; name a table by",
+    ),
     (".", {"task": "binary"}, InvalidArgumentError, r"^task='binary' does not apply to '\.': it is a folder of images"),
 ]
 

@@ -166,7 +166,7 @@ def test_the_cause_is_told_in_words(target: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_missing_folder_and_a_folder_as_target_are_named(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"nowhere/a': there is no such file or folder, ENOENT"):
+    with pytest.raises(StorageError, match=r"nowhere/a': .* folder, ENOENT\. Make the folder '.*nowhere' first\.$"):
         write_atomically(tmp_path / "nowhere" / "a", [b"x"])
     (tmp_path / "taken").mkdir()
     with pytest.raises(StorageError, match=r"taken': there is a folder of that name, EISDIR"):
