@@ -1,7 +1,8 @@
-"""The conformance kit: checks that an activation, loss, optimizer, initializer or metric keeps its contract."""
+"""The conformance kit: checks that an item of a plugin keeps its contract, from an activation to an executor."""
 
 from polydnn.testing.checking import (
     check_activation,
+    check_executor,
     check_initializer,
     check_loss,
     check_metric,
@@ -18,6 +19,7 @@ __all__ = [
     "Report",
     "Verdict",
     "check_activation",
+    "check_executor",
     "check_initializer",
     "check_loss",
     "check_metric",

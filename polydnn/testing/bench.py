@@ -67,6 +67,10 @@ class Bench(ABC):
     def calls(self, rows: int = 4, width: int = 3) -> list[Call]:
         """Every function of the item with ordinary inputs of ``rows`` rows and ``width`` columns."""
 
+    def why_not(self) -> str:
+        """Why there is nothing to look at on this backend; empty where there is."""
+        return ""
+
 
 def on_backend(value: Host, backend: Backend, dtype: str) -> Array:
     """A private copy of a host array on the backend."""

@@ -6,16 +6,25 @@ from typing import TypeAlias, TypeVar
 
 from polydnn.activations.activation import Activation
 from polydnn.arrays import Backend
+from polydnn.execution.executor import ExecutorFactory
 from polydnn.initializers.initializer import Initializer
 from polydnn.losses.loss import Loss
 from polydnn.metrics.metric import Metric
 from polydnn.optimizers.optimizer import Optimizer
+from polydnn.registry import ExecutorSpec
 from polydnn.testing.backends import default_backends, resolve
 from polydnn.testing.loss_inputs import Range
 from polydnn.testing.report import ConformanceError, Report
 from polydnn.testing.subject import kind_of, run_checks
 
-__all__ = ["check_activation", "check_initializer", "check_loss", "check_metric", "check_optimizer"]
+__all__ = [
+    "check_activation",
+    "check_executor",
+    "check_initializer",
+    "check_loss",
+    "check_metric",
+    "check_optimizer",
+]
 
 Item = TypeVar("Item")
 ItemOrFactory: TypeAlias = Item | Callable[[], Item]
@@ -61,6 +70,27 @@ def check_optimizer(item: ItemOrFactory[Optimizer], *, backend: Backend | str | 
     return _check("optimizer", item, backend)
 
 
+def check_executor(item: ExecutorSpec | ExecutorFactory, *, backend: Backend | str | None = None) -> tuple[Report, ...]:
+    """Raise ConformanceError unless the executor keeps its contract; arguments and result as in ``check_activation``.
+
+    ``item`` is its record, or the factory alone, which is called with plans of small networks: classification in two
+    and more classes and regression, with sgd and adam, with and without weights, dropout and penalties. It may decline
+    them with NotImplementedError. Without ``backend`` it is checked on the libraries that its record names; a
+    report of an executor that is not for a backend, or declined every plan, has one verdict that was not reached.
+
+    >>> from polydnn.execution import reference_step
+    >>> def plain(plan):
+    ...     '''The reference step itself.'''
+    ...     return reference_step(plan)
+    >>> [report.passed for report in check_executor(plain, backend="numpy")]
+    [True]
+    """
+    if backend is None and isinstance(item, ExecutorSpec) and item.backends:
+        reports = tuple(run_checks(item, "executor", name) for name in item.backends)
+        return _require_passed(reports)
+    return _check("executor", item, backend)
+
+
 def check_initializer(item: ItemOrFactory[Initializer], *, backend: Backend | str | None = None) -> tuple[Report, ...]:
     """Raise ConformanceError unless the initializer keeps its contract; arguments as in ``check_activation``.
 
@@ -94,10 +124,14 @@ def check_metric(item: ItemOrFactory[Metric], *, backend: Backend | str | None =
 def _check(
     kind: str, item: object, backend: Backend | str | None, *, prediction_range: Range | None = None
 ) -> tuple[Report, ...]:
-    reports = [run_checks(item, kind, place, prediction_range=prediction_range) for place in _places(kind, backend)]
+    places = _places(kind, backend)
+    return _require_passed(tuple(run_checks(item, kind, each, prediction_range=prediction_range) for each in places))
+
+
+def _require_passed(reports: tuple[Report, ...]) -> tuple[Report, ...]:
     if not all(report.passed for report in reports):
         raise ConformanceError(reports)
-    return tuple(reports)
+    return reports
 
 
 def _places(kind: str, backend: Backend | str | None) -> list[Backend]:

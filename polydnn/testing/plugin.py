@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from polydnn.arrays import Backend
-from polydnn.errors import unknown_name
-from polydnn.registry import Entry, PluginRecord, Registry, default_registry
+from polydnn.errors import BackendUnavailableError, UnknownNameError, unknown_name
+from polydnn.registry import Entry, ExecutorSpec, PluginRecord, Registry, default_registry
 from polydnn.registry.installed import normalized
 from polydnn.registry.kinds import KINDS as EVERY_KIND
 from polydnn.registry.records import BUILT_IN
 from polydnn.testing.backends import default_backends, resolve
 from polydnn.testing.report import Report, Verdict
-from polydnn.testing.subject import KINDS, kind_of, run_checks
+from polydnn.testing.subject import KINDS, MADE, kind_of, run_checks
 
 __all__ = ["Case", "PluginReport", "cases", "check_plugin"]
 
-MADE = "made"
 PROMISE = "the factory makes an item when it is called without options"
 
 
@@ -81,12 +80,12 @@ def _was_checked(report: Report) -> bool:
 
 @dataclass(frozen=True)
 class Case:
-    """One item of a package on one backend."""
+    """One item of a package on one backend; ``item`` is the factory, of an executor the record."""
 
     kind: str
     name: str
     backend: str
-    factory: Callable[..., Any]
+    item: Callable[..., Any] | ExecutorSpec
 
     def __str__(self) -> str:
         return f"{self.kind}-{self.name}-{self.backend}"
@@ -94,11 +93,11 @@ class Case:
     def report(self) -> Report:
         """Run the checks; raises BackendUnavailableError where the backend cannot be used here."""
         place = resolve(self.backend)
-        reason = _needed_options(self.factory)
+        reason = "" if isinstance(self.item, ExecutorSpec) else _needed_options(self.item)
         if reason:
             return _unmade(self, Verdict(MADE, None, reason, 0.0, PROMISE))
         try:
-            return run_checks(self.factory, self.kind, place)
+            return run_checks(self.item, self.kind, place)
         except Exception as error:  # the factory is the plugin's
             detail = f"expected  an item\nfound     {type(error).__name__}: {error}\ndo        correct the factory."
             return _unmade(self, Verdict(MADE, False, detail, 0.0, PROMISE))
@@ -107,16 +106,48 @@ class Case:
 def cases(package: str, backends: Sequence[str], *, registry: Registry | None = None) -> list[Case]:
     """Every item of the package that there are checks for, on every backend; host-side items once.
 
+    An executor stands there for those backends that its record names.
+
     ``package`` is the name of a distribution or of its entry point, or "polydnn" for the built-ins. Raises
     UnknownNameError where no such plugin is installed.
     """
     _, entries = _find(package, registry or default_registry())
     return [
-        Case(entry.spec.kind, entry.spec.name, backend, entry.spec.factory)
+        _case(entry, backend)
         for entry in entries
         if entry.spec.kind in KINDS
         for backend in (backends if kind_of(entry.spec.kind).on_backends else ("numpy",))
+        if _is_for(entry, backend)
     ]
+
+
+def _case(entry: Entry, backend: str) -> Case:
+    spec = entry.spec
+    return Case(spec.kind, spec.name, backend, spec if isinstance(spec, ExecutorSpec) else spec.factory)
+
+
+def _is_for(entry: Entry, backend: str) -> bool:
+    made_for = entry.spec.backends if isinstance(entry.spec, ExecutorSpec) else ()
+    return not made_for or backend.partition(":")[0] in made_for
+
+
+def _elsewhere(entries: Sequence[Entry], backends: Sequence[str], asked: bool) -> tuple[list[Case], list[str]]:
+    """Executors for none of these backends: on their own ones unless others were asked for; and what is missing."""
+    found, notes = [], []
+    for entry in entries:
+        spec = entry.spec
+        if not isinstance(spec, ExecutorSpec) or any(_is_for(entry, each) for each in backends):
+            continue
+        if asked:
+            notes.append(f"executor {spec.name} is for {', '.join(spec.backends)}")
+            continue
+        for backend in spec.backends:
+            try:
+                resolve(backend)
+                found.append(_case(entry, backend))
+            except (BackendUnavailableError, UnknownNameError) as error:
+                notes.append(f"executor {spec.name} was not checked: {error}")
+    return found, notes
 
 
 def check_plugin(
@@ -125,8 +156,9 @@ def check_plugin(
     """Check every item that an installed package offers, and report without raising for what is wrong with it.
 
     ``package`` is the name of a distribution or of its entry point, or "polydnn" for the built-ins; ``backend`` is
-    one backend, else NumPy and array-api-strict. Raises UnknownNameError where no such plugin is installed,
-    BackendUnavailableError for a backend that was asked for and cannot be used.
+    one backend, else NumPy and array-api-strict, and those that an executor is for where these are others. Raises
+    UnknownNameError where no such plugin is installed, BackendUnavailableError for a backend that was asked for and
+    cannot be used.
 
     >>> report = check_plugin("polydnn", backend="numpy")
     >>> report.passed
@@ -135,9 +167,11 @@ def check_plugin(
     registry = registry or default_registry()
     records, entries = _find(package, registry)
     places, note = ([resolve(backend)], "") if backend is not None else default_backends()
-    found = cases(package, [place.name for place in places], registry=registry)
+    names = [place.name for place in places]
+    elsewhere, unchecked = _elsewhere(entries, names, asked=backend is not None)
+    found = [*cases(package, names, registry=registry), *elsewhere]
     others = [entry for entry in entries if entry.spec.kind not in KINDS]
-    unchecked = [f"there are no checks for a {entry.spec.kind}: {entry.spec.name}" for entry in others]
+    unchecked += [f"there are no checks for a {entry.spec.kind}: {entry.spec.name}" for entry in others]
     problems = [f"{record.plugin} is {record.status}: {record.cause}" for record in records if record.status != "ok"]
     if not entries and not problems:
         problems = [f"{package} offers nothing: no hook implementation returned a record"]

@@ -11,10 +11,13 @@ from polydnn.initializers.initializer import Initializer
 from polydnn.losses.loss import Loss
 from polydnn.metrics.metric import Metric
 from polydnn.optimizers.optimizer import Optimizer
+from polydnn.registry import ExecutorSpec
 from polydnn.testing.activation_checks import ACTIVATION_CHECKS, ActivationBench
 from polydnn.testing.backends import resolve
 from polydnn.testing.bench import Bench
 from polydnn.testing.check import Check, run_table
+from polydnn.testing.executor_bench import ExecutorBench
+from polydnn.testing.executor_checks import EXECUTOR_CHECKS
 from polydnn.testing.initializer_checks import INITIALIZER_CHECKS, InitializerBench
 from polydnn.testing.loss_bench import LossBench
 from polydnn.testing.loss_checks import LOSS_CHECKS
@@ -22,9 +25,12 @@ from polydnn.testing.loss_inputs import Range
 from polydnn.testing.metric_checks import METRIC_CHECKS, MetricBench
 from polydnn.testing.optimizer_bench import OptimizerBench
 from polydnn.testing.optimizer_checks import OPTIMIZER_CHECKS
-from polydnn.testing.report import Report
+from polydnn.testing.report import Report, Verdict
 
-__all__ = ["KINDS", "Kind", "kind_of", "run_checks"]
+__all__ = ["KINDS", "MADE", "Kind", "kind_of", "run_checks"]
+
+MADE = "made"
+"""The verdict that says why there was nothing to look at."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "activation": Kind(Activation, ActivationBench, ACTIVATION_CHECKS),
+    "executor": Kind(ExecutorSpec, ExecutorBench, EXECUTOR_CHECKS),
     "initializer": Kind(Initializer, InitializerBench, INITIALIZER_CHECKS, on_backends=False),
     "loss": Kind(Loss, LossBench, LOSS_CHECKS),
     "metric": Kind(Metric, MetricBench, METRIC_CHECKS),
@@ -64,7 +71,10 @@ def run_checks(
 ) -> Report:
     """Check one item, or a factory called without arguments, on one backend, and report without raising.
 
-    ``kind`` is "activation", "initializer", "loss", "metric" or "optimizer"; ``prediction_range`` is for losses.
+    ``kind`` is "activation", "executor", "initializer", "loss", "metric" or "optimizer"; ``prediction_range`` is for
+    losses. An executor is its factory, which is called with plans, or its ExecutorSpec; where it serves none of them on
+    this backend, the one verdict says why.
+
     An item that cannot be made raises whatever its factory raised; something that is no item of the kind raises
     InvalidArgumentError; a backend that cannot be used raises BackendUnavailableError.
 
@@ -73,11 +83,16 @@ def run_checks(
     True
     """
     about = kind_of(kind)
+    if kind == "executor" and callable(item):
+        item = ExecutorSpec(getattr(item, "__name__", type(item).__name__), item)
     made, factory = _item_and_factory(item, kind, about.contract)
     place = resolve(backend)
     bench = about.bench(made, place, factory)
     if isinstance(bench, LossBench):
         bench.prediction_range = prediction_range
+    reason = bench.why_not()
+    if reason:
+        return Report(kind, str(made.name), place.name, (Verdict(MADE, None, reason, 0.0),))
     return Report(kind, str(made.name), place.name, run_table(about.checks, bench))
 
 

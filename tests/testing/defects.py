@@ -1,6 +1,7 @@
 """The public table of planted defects: for every check an item with one mistake that it, and it alone, must name."""
 
 from tests.testing.activation_defects import ACTIVATION_DEFECTS
+from tests.testing.executor_defects import EXECUTOR_DEFECTS
 from tests.testing.loss_defects import LOSS_DEFECTS
 from tests.testing.optimizer_defects import OPTIMIZER_DEFECTS
 from tests.testing.other_defects import INITIALIZER_DEFECTS, METRIC_DEFECTS
@@ -14,4 +15,5 @@ DEFECTS: tuple[Defect, ...] = (
     *OPTIMIZER_DEFECTS,
     *INITIALIZER_DEFECTS,
     *METRIC_DEFECTS,
+    *EXECUTOR_DEFECTS,
 )

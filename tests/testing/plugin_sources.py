@@ -1,6 +1,6 @@
 """Sources of small plugins: sound ones, one with mistakes, and one that cannot be imported."""
 
-__all__ = ["BROKEN", "EMPTY", "FAULTY", "NEEDY", "SOUND"]
+__all__ = ["BROKEN", "EMPTY", "EXECUTORS", "FAULTY", "NEEDY", "SOUND"]
 
 HEAD = """
 from polydnn.activations.activation import Activation
@@ -76,6 +76,28 @@ def polydnn_activations():
     return [ActivationSpec("line", line), ActivationSpec("scaled", scaled)]
 '''
 )
+
+EXECUTORS = '''
+from polydnn.execution import reference_step
+from polydnn.registry import ExecutorSpec, hookimpl
+
+def plain(plan):
+    """The reference step."""
+    return reference_step(plan)
+
+def hasty(plan):
+    """The reference step at twice the rate."""
+    step = reference_step(plan)
+    return lambda w, s, x, y, rate, *others: step(w, s, x, y, 2.0 * rate, *others)
+
+@hookimpl
+def polydnn_executors():
+    return [
+        ExecutorSpec("plain", plain),
+        ExecutorSpec("hasty", hasty, backends=("numpy",)),
+        ExecutorSpec("elsewhere", plain, backends=("torch", "absent")),
+    ]
+'''
 
 BROKEN = "import a_module_that_does_not_exist"
 

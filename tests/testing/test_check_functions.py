@@ -11,9 +11,12 @@ import polydnn.testing
 from polydnn.activations.activation import Activation
 from polydnn.arrays import numpy_backend
 from polydnn.errors import BackendUnavailableError, InvalidArgumentError, PolydnnError, UnknownNameError
+from polydnn.execution import reference_step
+from polydnn.registry import ExecutorSpec
 from polydnn.testing import (
     ConformanceError,
     check_activation,
+    check_executor,
     check_initializer,
     check_loss,
     check_metric,
@@ -109,6 +112,51 @@ def test_a_loss_with_a_logarithm_is_given_predictions_it_can_take() -> None:
     assert all(report.passed for report in check_loss(sound("poisson"), prediction_range=(0.0, np.inf)))
     with pytest.raises(ConformanceError, match="RuntimeWarning: invalid value encountered in log"):
         check_loss(sound("poisson"), backend="numpy")
+
+
+def declining(part: str) -> Any:
+    """The reference step for plans whose loss is not the one that ``part`` names."""
+
+    def factory(plan: Any) -> Any:
+        """The reference step for some plans."""
+        if part in plan.loss.name:
+            msg = f"it knows no {part}"
+            raise NotImplementedError(msg)
+        return reference_step(plan)
+
+    return factory
+
+
+def test_an_executor_may_decline_plans() -> None:
+    (report,) = check_executor(declining("cross_entropy"), backend="numpy")
+    assert [verdict.passed for verdict in report.verdicts] == [True] * 12
+    (report,) = check_executor(declining(""), backend="numpy")
+    assert str(report).startswith(
+        "executor 'factory' on numpy: not checked: it declined every plan; binary classification with sgd: it knows no "
+    )
+
+
+def test_an_executor_is_checked_on_the_libraries_it_is_for() -> None:
+    record = ExecutorSpec("plain", declining("nothing"), backends=("numpy",))
+    assert [report.backend for report in check_executor(record)] == ["numpy"]
+    assert len(check_executor(declining("nothing"))) == 2
+    (report,) = check_executor(record, backend="array-api-strict")
+    assert str(report) == "executor 'plain' on array-api-strict: not checked: it is for numpy"
+
+
+def test_a_finding_about_an_executor_names_the_plan_and_the_step() -> None:
+    with pytest.raises(ConformanceError) as caught:
+        check_executor(planted("a smaller batch counts as a full one"), backend="numpy")
+    lines = [line.strip() for line in str(caught.value).splitlines()]
+    assert lines[0] == "executor 'planted' on numpy: 1 of 7 checks failed"
+    assert lines[2].startswith("several_steps: two epochs agree with the reference step by step")
+    assert lines[3].startswith("expected  layers.0.")
+    assert lines[5] == "where     binary classification with sgd, step 3, of 3 rows"
+
+
+def test_what_is_no_executor_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"takes a polydnn\.ExecutorSpec, or a factory .*; found a int\."):
+        check_executor(3)  # type: ignore[arg-type]
 
 
 def test_an_initializer_is_checked_once() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from polydnn.arrays import Backend
 from polydnn.errors import BackendUnavailableError
+from polydnn.execution import reference_step
 from polydnn.registry import default_registry
 from polydnn.testing import run_checks
 from polydnn.testing.backends import BACKENDS, resolve
@@ -35,7 +36,7 @@ def place(request: pytest.FixtureRequest) -> Backend:
 
 def built_ins() -> list[tuple[str, str]]:
     registry = default_registry()
-    found = [entry for kind in KINDS for entry in registry.entries(kind)]
+    found = [entry for kind in KINDS if kind != "executor" for entry in registry.entries(kind)]
     return [(entry.spec.kind, entry.spec.name) for entry in found if entry.owner.built_in]
 
 
@@ -46,6 +47,34 @@ def test_every_built_in_passes_every_check(kind: str, name: str, place: Backend)
     assert report.passed, str(report)
     run = [verdict.name for verdict in report.verdicts if verdict.passed]
     assert {"name", "docstring", "options", "runs"} <= set(run)
+
+
+def built_in_executors() -> list[Any]:
+    records = [entry.spec for entry in default_registry().entries("executor") if entry.owner.built_in]
+    return [
+        pytest.param(record, library, marks=MARKS.get(library, []), id=f"{record.name}-{library}")
+        for record in records
+        for library in record.backends
+    ]
+
+
+@pytest.mark.parametrize(("record", "library"), built_in_executors())
+def test_every_built_in_executor_passes_every_check(record: Any, library: str) -> None:
+    try:
+        report = run_checks(record, "executor", library)
+    except BackendUnavailableError as error:
+        pytest.skip(str(error))
+    assert report.passed, str(report)
+    verdicts = report.verdicts
+    if len(verdicts) == 1:
+        pytest.skip(verdicts[0].detail)
+    assert all(verdict.passed for verdict in verdicts)
+
+
+def test_the_reference_step_passes_every_check_of_an_executor(place: Backend) -> None:
+    report = run_checks(reference_step, "executor", place)
+    assert report.passed, str(report)
+    assert all(verdict.passed for verdict in report.verdicts)
 
 
 @pytest.mark.parametrize(("kind", "name", "options"), OPTIONS)

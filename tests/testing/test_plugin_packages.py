@@ -9,7 +9,7 @@ from polydnn.errors import BackendUnavailableError, InvalidArgumentError, Unknow
 from polydnn.registry import PolydnnPluginWarning, Registry
 from polydnn.testing import check_plugin, conformance_tests
 from polydnn.testing.plugin import cases
-from tests.testing.plugin_sources import BROKEN, EMPTY, FAULTY, NEEDY, SOUND
+from tests.testing.plugin_sources import BROKEN, EMPTY, EXECUTORS, FAULTY, NEEDY, SOUND
 
 Installed = Callable[[str, str], Registry]
 
@@ -97,6 +97,43 @@ def test_a_backend_that_was_asked_for_and_is_missing_is_an_error(installed_regis
     registry = installed_registry("sound", SOUND)
     with pytest.raises(BackendUnavailableError, match="torch:no-such-device"):
         check_plugin("polydnn-sound", backend="torch:no-such-device", registry=registry)
+
+
+def test_executors_are_cases_where_they_are_for(installed_registry: Installed) -> None:
+    registry = installed_registry("executors", EXECUTORS)
+    found = cases("polydnn-executors", ["numpy", "array-api-strict", "torch"], registry=registry)
+    assert sorted(map(str, found)) == [
+        "executor-elsewhere-torch",
+        "executor-hasty-numpy",
+        "executor-plain-array-api-strict",
+        "executor-plain-numpy",
+        "executor-plain-torch",
+    ]
+
+
+def test_executors_are_checked_and_what_is_missing_is_said(installed_registry: Installed) -> None:
+    pytest.importorskip("torch", reason="one of the executors is for torch")
+    report = check_plugin("polydnn-executors", registry=installed_registry("executors", EXECUTORS))
+    found = [(each.item, each.backend.partition(":")[0], each.passed) for each in report.reports]
+    assert sorted(found) == [
+        ("elsewhere", "torch", True),
+        ("hasty", "numpy", False),
+        ("plain", "array-api-strict", True),
+        ("plain", "numpy", True),
+    ]
+    text = str(report)
+    assert "first_step: its first step agrees with the reference step" in text
+    assert "where     binary classification with sgd, 13 rows" in text
+    assert "note: executor elsewhere was not checked: unknown backend 'absent'; registered: " in text
+    assert text.endswith("polydnn-executors: 3 items checked, 1 with failed checks, 0 other problems")
+
+
+def test_an_executor_for_another_backend_than_was_asked_for_is_a_note(installed_registry: Installed) -> None:
+    registry = installed_registry("executors", EXECUTORS.replace("2.0 * rate", "rate"))
+    report = check_plugin("polydnn-executors", backend="numpy", registry=registry)
+    assert report.passed
+    assert report.notes == ("executor elsewhere is for torch, absent",)
+    assert str(report).endswith("polydnn-executors: 2 items checked, all pass")
 
 
 def test_the_built_ins_are_a_package_too() -> None:
