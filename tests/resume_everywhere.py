@@ -92,16 +92,37 @@ def in_a_new_process(work: Callable[[], str]) -> str:
     return said if status == 0 else f"exit status {status}"
 
 
+def keep_programs(folder: Path) -> None:
+    """Let JAX take from the folder what another process has compiled, for compiling is nearly all of its time."""
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
 def case(backend: str, optimizer: str, feature: str, folder: Path) -> dict[str, Any]:
-    """Digests of the undisturbed run, of the one that saves, and of those resumed after each step."""
+    """Digests of the undisturbed run, of the one that saves, and of those resumed after each step.
+
+    On JAX the undisturbed run compiles for itself, the one that saves too, and the others run what that one compiled.
+    """
+    programs = folder / "programs"
+    folder = folder / "checkpoints"
+
+    def saving() -> str:
+        if backend == "jax":
+            keep_programs(programs)
+        options: dict[str, Any] = {"checkpoints": folder, "checkpoint_every": 1, "keep": 100}
+        return digest_of_fit(trainer_of(backend, optimizer, feature), feature, **options)
 
     def resumed(path: Path) -> str:
+        if backend == "jax":
+            keep_programs(programs)
         trainer = polydnn.Trainer.resume(path, backend=backend, callbacks=stopping(feature))
         return digest_of_fit(trainer, feature)
 
     whole = in_a_new_process(lambda: digest_of_fit(trainer_of(backend, optimizer, feature), feature))
-    saving: dict[str, Any] = {"checkpoints": folder, "checkpoint_every": 1, "keep": 100}
-    saved = in_a_new_process(lambda: digest_of_fit(trainer_of(backend, optimizer, feature), feature, **saving))
+    saved = in_a_new_process(saving)
     steps = {path.stem: in_a_new_process(partial(resumed, path)) for path in sorted(folder.glob("step-*"))}
     return {"case": f"{optimizer} {feature}", "whole": whole, "saved": saved, "steps": steps}
 

@@ -332,4 +332,4 @@ def test_a_real_sweep_measures_or_says_why_not() -> None:
     assert all("for the sweep" in each["why"] for each in found.skipped)
     assert len(found.rows) + len(found.skipped) == 13
     rates = {row["batch_size"]: row["samples_per_second"] for row in found.rows}
-    assert max(rates.values()) > 2.0 * rates[1]
+    assert rates.get(64, np.inf) > 2.0 * rates[1]
