@@ -20,6 +20,10 @@ FEWEST = 0.01
 """The least half width of an interval, as a part: seeds that agree by chance do not make a clock better."""
 
 
+FEWEST_SIZES = 4
+"""A parabola through fewer has nothing to average."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """The geometric mean of the seconds to the target at one batch size, its 95 % interval, from ``count`` seeds."""
@@ -61,7 +65,11 @@ def means_over_seeds(
 def best_of(
     seconds: Mapping[int, Mapping[int, float]], brackets: Mapping[int, tuple[float, float]], *, seed: int = 0
 ) -> tuple[int, tuple[int, int]] | None:
-    """The size of the least mean time, and the span of those that cannot be told from the best one, at 95 %.
+    """The best size, and the span of those that cannot be told from it, at 95 %.
+
+    The best one is that nearest to the bottom of the U, a parabola through the logarithms of the mean times of these
+    sizes and of the next one on either side: where several sizes take about the same time, which of them has the least
+    is chance. With fewer than four such sizes, or without a bottom, it is the one with the least time.
 
     ``seconds`` are times by size and training seed. Sizes are compared over the seeds that all of them share, each seed
     for itself: what made a whole race slow (first weights, a busy machine) cancels, and what is left over between sizes
@@ -82,7 +90,19 @@ def best_of(
     paired = len(shared) > 1
     errors = _paired_errors(table, seed) if paired else _bracket_errors([brackets[size] for size in sizes], seed)
     places = contenders(logs, errors)
-    return sizes[int(np.argmin(logs))], (sizes[places[0]], sizes[places[-1]])
+    return sizes[_bottom(sizes, logs, places)], (sizes[places[0]], sizes[places[-1]])
+
+
+def _bottom(sizes: Sequence[int], logs: Host, places: Sequence[int]) -> int:
+    """The place, out of ``places``, that is nearest to the least of a parabola through them and their neighbours."""
+    around = slice(max(places[0] - 1, 0), places[-1] + 2)
+    steps = np.log2(np.asarray(sizes, dtype=np.float64))
+    if len(places) == 1 or len(logs[around]) < FEWEST_SIZES:
+        return int(np.argmin(logs))
+    bent, slope, _ = np.polyfit(steps[around], logs[around], 2)
+    if bent <= 0.0:
+        return int(np.argmin(logs))
+    return min(places, key=lambda place: abs(float(steps[place] + slope / (2.0 * bent))))
 
 
 def _shared_seeds(seconds: Mapping[int, Mapping[int, float]]) -> list[int]:
