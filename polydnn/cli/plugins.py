@@ -54,7 +54,9 @@ def _row(record: PluginRecord) -> tuple[str, ...]:
 @plugins.command()
 @click.argument("name")
 @click.option(
-    "--backend", metavar="NAME", help="numpy, array-api-strict, torch, jax or cupy; the first two unless given."
+    "--backend",
+    metavar="NAME",
+    help="numpy, array-api-strict, torch, jax or cupy; the first two unless given, for an executor what it is for.",
 )
 @click.option("--verbose", is_flag=True, help="Show every check, not only those that failed.")
 @click.option("--json", "json", is_flag=True, help="Print one JSON object on standard output.")
