@@ -63,7 +63,7 @@ def study(
     >>> import polydnn
     >>> trainer = polydnn.Trainer(polydnn.Network(1, [polydnn.Dense(1)]), loss="mean_squared_error")
     >>> x = [[value / 32] for value in range(32)]
-    >>> record = study(trainer, x, x, budget=2.0, caches="L2=1M,L3=16M")
+    >>> record = study(trainer, x, x, budget=4.0, caches="L2=1M,L3=16M")
     >>> [row["batch_size"] for row in record["sweep"]], trainer.history.rows
     ([1, 2, 4, 8, 16, 32], [])
     """
