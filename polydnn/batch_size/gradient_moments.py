@@ -19,8 +19,9 @@ from polydnn.execution.plan import Key, StepPlan
 from polydnn.execution.reference import NO_NOISE, Differentiate, back_propagation
 from polydnn.layers import Dense, Dropout, Layer, Normalization
 from polydnn.layers.layer import Forward
+from polydnn.layers.watched import Watched
 from polydnn.training.batches import Rows
-from polydnn.types import Array, DType, Gradients, Namespace, Options, Parameters
+from polydnn.types import Array, DType, Gradients, Namespace, Parameters
 
 __all__ = ["GradientMoments", "example_square_norms", "gradient_moments", "why_not_by_example"]
 
@@ -52,32 +53,24 @@ class GradientMoments:
     population: float = math.inf
 
 
-class _Tap(Layer):
-    """A dense layer that computes as the one inside it and notes the squared norm of every example's gradient."""
-
-    type = "tap"
+class _Tap(Watched[Dense]):
+    """Notes the squared norm of every example's gradient."""
 
     def __init__(self, inside: Dense, wide: DType, norms: list[Array]) -> None:
-        self._inside, self._wide, self._norms = inside, wide, norms
-
-    @property
-    def options(self) -> Options:
-        return self._inside.options
-
-    def predict(self, arrays: Mapping[str, Array], x: Array, *, xp: Namespace) -> Array:
-        return self._inside.predict(arrays, x, xp=xp)
+        super().__init__(inside)
+        self._wide, self._norms = wide, norms
 
     def forward(self, arrays: Mapping[str, Array], x: Array, noise: Array | None, *, xp: Namespace) -> Forward:
-        activation = self._inside.activation
+        activation = self.inside.activation
 
         def noted(dy: Array, z: Array, y: Array, *, xp: Namespace) -> Array:
             dz = activation.pull_back(dy, z, y, xp=xp)
-            one = 1.0 if self._inside.use_bias else 0.0
+            one = 1.0 if self.inside.use_bias else 0.0
             # the cost is a mean: its dz is the example's, divided by the number of rows
             self._norms.append((self._squares(x, xp) + one) * self._squares(dz * x.shape[0], xp))
             return dz
 
-        watched = self._inside.with_activation(Activation(activation.name, activation.forward, backward=noted))
+        watched = self.inside.with_activation(Activation(activation.name, activation.forward, backward=noted))
         return watched.forward(arrays, x, noise, xp=xp)
 
     def _squares(self, rows: Array, xp: Namespace) -> Array:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from polydnn.execution.plan import Key, OptimizerState, StepPlan
 from polydnn.execution.reference import NO_NOISE, back_propagation, update_rule
 from polydnn.layers.layer import Forward, Layer
-from polydnn.types import Array, Gradients, Namespace, Options, Parameters
+from polydnn.layers.watched import Watched
+from polydnn.types import Array, Gradients, Namespace, Parameters
 
 __all__ = ["StepInputs", "Traced", "trace_step"]
 
@@ -34,23 +35,15 @@ class Traced(NamedTuple):
     state: OptimizerState
 
 
-class _Recording(Layer):
-    """A layer that computes as the one inside it and notes what passes."""
-
-    type = "recording"
+class _Recording(Watched[Layer]):
+    """Notes everything that passes."""
 
     def __init__(self, inside: Layer, name: str, seen: dict[str, Array]) -> None:
-        self._inside, self._name, self._seen = inside, name, seen
-
-    @property
-    def options(self) -> Options:
-        return self._inside.options
-
-    def predict(self, arrays: Mapping[str, Array], x: Array, *, xp: Namespace) -> Array:
-        return self._inside.predict(arrays, x, xp=xp)
+        super().__init__(inside)
+        self._name, self._seen = name, seen
 
     def forward(self, arrays: Mapping[str, Array], x: Array, noise: Array | None, *, xp: Namespace) -> Forward:
-        y, back, changes = self._inside.forward(arrays, x, noise, xp=xp)
+        y, back, changes = self.inside.forward(arrays, x, noise, xp=xp)
         self._seen[f"{self._name} output"] = y
 
         def noted(dy: Array, need_dx: bool) -> tuple[Array | None, Gradients]:
