@@ -14,7 +14,7 @@ from polydnn.execution.tuning import SETTLE, fastest_made
 from polydnn.executors.on_numpy.blas import Matrix, thread_limit
 from polydnn.executors.on_numpy.block import Block
 from polydnn.executors.on_numpy.buffers import Buffers, aligned
-from polydnn.executors.on_numpy.team import team
+from polydnn.executors.on_numpy.team import parts_of, together
 from polydnn.layers import Dense, Dropout, Normalization
 from polydnn.types import Array
 
@@ -104,13 +104,15 @@ class Shared:
         ]
 
     def run(self, batch: Batch, learning_rate: float) -> tuple[Any, float | None]:
-        others = [team(len(self._spans) - 1).submit(self._share, each, batch) for each in range(1, len(self._spans))]
-        loss = self._share(0, batch)
-        for other in others:
-            loss = loss + other.result()
-        for flat in self._gradients[1:]:
-            np.add(self._buffers.gradients, flat, out=self._buffers.gradients)
+        loss = sum(together([partial(self._share, each, batch) for each in range(len(self._spans))]))
+        together([partial(self._add_up, part) for part in parts_of(self._buffers.size)])
         return loss, None
+
+    def _add_up(self, part: slice) -> None:
+        """The shares' gradients of one part of the parameters, added in the order of the shares."""
+        total = self._gradients[0][part]
+        for flat in self._gradients[1:]:
+            np.add(total, flat[part], total)
 
     def _share(self, number: int, batch: Batch) -> Any:
         loss: Any = 0.0

@@ -1,15 +1,15 @@
 """The optimizer over flat buffers: the built-in ones in place, any other elementwise one through its own function."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from polydnn.arrays import usable_threads
 from polydnn.execution.plan import StepPlan
 from polydnn.executors.on_numpy.blas import Matrix
 from polydnn.executors.on_numpy.buffers import Buffers
-from polydnn.executors.on_numpy.team import team
+from polydnn.executors.on_numpy.team import parts_of, together
 from polydnn.optimizers.clipping import clip_by_global_norm, clip_by_value
 from polydnn.optimizers.weight_decay import add_penalty_gradient, decay_weight, penalty
 
@@ -17,9 +17,6 @@ __all__ = ["CHUNK", "FlatUpdate", "Update", "is_plain_descent"]
 
 CHUNK = 2**16
 """Elements handled at once, so that what passes between an optimizer's operations stays in a second-level cache."""
-
-SHARED = 2**18
-"""Elements from which on two halves are worked on at the same time."""
 
 FlatUpdate = Callable[[Matrix, Matrix, Mapping[str, Matrix], float, int], None]
 """``rule(parameters, gradients, slots, learning_rate, step)`` changes parameters and slots, flat arrays, in place.
@@ -46,9 +43,7 @@ class Update:
         self._decay, self._weights = decay, [name for name in buffers.shapes if name in plan.weight_names]
         self._clips = penalties.clip_value is not None or penalties.clip_norm is not None
         self._rule = rule or _rule(plan)
-        half = buffers.size // 2
-        shared = buffers.size >= SHARED and usable_threads() > 1
-        self._parts = [slice(0, half), slice(half, buffers.size)] if shared else [slice(0, buffers.size)]
+        self._parts = parts_of(buffers.size)
 
     def charge(self, loss: Any) -> Any:
         """The loss with the L1 and L2 penalties, whose gradients are added."""
@@ -72,10 +67,10 @@ class Update:
         if not self._plan.optimizer.elementwise:
             self._one_by_one(learning_rate, step)
             return
-        others = [team(len(self._parts) - 1).submit(self._part, part, learning_rate, step) for part in self._parts[1:]]
-        self._part(self._parts[0], learning_rate, step)
-        for other in others:
-            other.result()
+        if len(self._parts) == 1:
+            self._part(self._parts[0], learning_rate, step)
+        else:
+            together([partial(self._part, part, learning_rate, step) for part in self._parts])
 
     def _part(self, part: slice, learning_rate: float, step: int) -> None:
         buffers = self._buffers
@@ -137,8 +132,11 @@ def _sgd(plan: StepPlan) -> FlatUpdate | None:
     def rule(
         parameters: Matrix, gradients: Matrix, slots: Mapping[str, Matrix], learning_rate: float, step: int
     ) -> None:
-        np.multiply(gradients, learning_rate, gradients)
-        np.subtract(parameters, gradients, parameters)
+        for start in range(0, parameters.size, CHUNK):
+            part = slice(start, start + CHUNK)
+            g, p = gradients[part], parameters[part]
+            np.multiply(g, learning_rate, g)
+            np.subtract(p, g, p)
 
     return rule
 
