@@ -201,7 +201,7 @@ EXECUTOR_DEFECTS = (
     defect("the optimizer's state is not told", "arrays", StateUntold, "without 'layers.0.bias "),
     defect("running statistics are not told", "arrays", StatisticsUntold, "without 'layers.2.running_"),
     defect("parameters come in double precision", "arrays", DoublePrecision, "found     ndarray float64"),
-    defect("weights are ignored", "first_step", WeightsIgnored, "binary classification with adam and weights, 13 rows"),
+    defect("weights are ignored", "first_step", WeightsIgnored, "binary classification with adam and weights, 5 rows"),
     defect("the rate is doubled", "first_step", TwiceTheRate, "the reference's numbers after one step"),
     defect("other random numbers than the reference's", "several_steps", FirstNoiseForAll, "dropout, batch norm"),
     defect("a smaller batch counts as a full one", "several_steps", FullBatchDivisor, "step 3, of 3 rows"),
