@@ -11,7 +11,7 @@ import polydnn
 from polydnn.execution import Data, Key, PureExecutor, StepPlan, first_state, reference_step, tuning
 from polydnn.executors import numpy_executor
 from polydnn.executors.on_numpy.buffers import Buffers
-from polydnn.executors.on_numpy.schedule import Batch, Shared, Whole, schedule_for
+from polydnn.executors.on_numpy.schedule import SURELY_SHARED, Batch, Shared, Whole, schedule_for
 from polydnn.registry import default_registry
 
 BOUND = {"float32": 5e-5, "float64": 1e-12}
@@ -312,6 +312,25 @@ def test_a_batch_in_blocks_gives_the_same_gradients(threads: int, weighted: bool
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=0, atol=bound)
 
 
+@pytest.mark.parametrize("layers", ["small", "wide"])
+def test_blocks_that_move_the_parameters_move_them_by_their_gradients(layers: str) -> None:
+    plan = plan_of(WIDE if layers == "wide" else [polydnn.Dense(3, "softmax")], "categorical_cross_entropy")
+    random = np.random.default_rng(2)
+    data = Data(random.normal(size=(MANY, 4)), random.integers(0, 3, MANY))
+    batch, ends = Batch(data, slice(0, MANY), MANY, {}, None), []
+    for direct in (False, True):
+        buffers = Buffers(plan)
+        buffers.load(plan.network.arrays, first_state(plan))
+        before = buffers.parameters.copy()
+        loss, squares = Shared(plan, buffers, MANY, 2, direct=direct).run(batch, 0.5)
+        if not direct:
+            buffers.parameters -= 0.5 * buffers.gradients
+        else:
+            assert squares == pytest.approx(((buffers.parameters - before) ** 2).sum())
+        ends.append((float(loss), buffers.parameters.tobytes()))
+    assert ends[0] == ends[1]
+
+
 def test_blocks_have_the_same_bits_however_many_threads_work_on_them() -> None:
     plan = plan_of(WIDE, "categorical_cross_entropy", dtype="float32")
     random = np.random.default_rng(2)
@@ -364,7 +383,7 @@ def test_choosing_a_schedule_leaves_the_parameters_alone(monkeypatch: pytest.Mon
     buffers.load(plan.network.arrays, first_state(plan))
     before = buffers.parameters.tobytes()
     monkeypatch.setattr("polydnn.executors.on_numpy.schedule.LEAST_WORK", 0)
-    schedule_for(plan, buffers, MANY, direct=True)
+    schedule_for(plan, buffers, SURELY_SHARED - 1, direct=True)
     assert buffers.parameters.tobytes() == before
     assert any("schedule" in path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
     tuning.forget()
