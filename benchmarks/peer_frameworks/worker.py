@@ -26,10 +26,13 @@ from peer_frameworks import make_framework
 from peer_frameworks.framework import Arrays, Framework
 from peer_frameworks.problems import CASES, Problem, initial_weights
 
-__all__ = ["RESET_AFTER", "Worker", "departures", "main", "resident_mib"]
+__all__ = ["RESET_AFTER", "WAKE_SECONDS", "Worker", "departures", "main", "resident_mib"]
 
 RESET_AFTER = 256
 """So many steps on one batch at most between two resets, lest it is learnt by heart and numbers become subnormal."""
+
+WAKE_SECONDS = 0.03
+"""How long a framework that has slept runs before the clock does."""
 
 
 def resident_mib(field: str = "VmRSS") -> float | None:
@@ -106,14 +109,22 @@ class Worker:
         return {**answer, "block": self.framework.block, "notes": self.framework.notes}
 
     def sample(self, measure: str, count: int) -> dict[str, Any]:
-        """Seconds for ``count`` steps or epochs; resets in between are not counted."""
+        """Seconds for ``count`` steps or epochs; steps that wake everything and resets in between are not counted."""
         gc.collect()
         gc.disable()
         try:
+            self._wake()
             seconds = self._epochs(count) if measure == "epoch" else self._steps(count)
         finally:
             gc.enable()
         return {"seconds": seconds, "count": count}
+
+    def _wake(self) -> None:
+        """Steps until caches are filled and threads awake again after the others' turns, as they are in a training."""
+        stop = time.perf_counter() + WAKE_SECONDS
+        self._steps(self.framework.block)
+        while time.perf_counter() < stop:
+            self._steps(self.framework.block)
 
     def _epochs(self, count: int) -> float:
         self.framework.reset()

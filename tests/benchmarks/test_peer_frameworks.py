@@ -211,18 +211,21 @@ def test_a_worker_answers_fails_and_goes_on(worker: WorkerProcess, tmp_path: Pat
         worker.ask("facts")
 
 
-def test_steps_are_reset_before_they_learn_by_heart() -> None:
+def test_steps_are_reset_before_they_learn_by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a block of steps wakes the framework before the clock starts."""
+    monkeypatch.setattr("peer_frameworks.worker.WAKE_SECONDS", 0.0)
+
     class Counting(NumpyLoop):
-        largest = resets = 0
+        resets = 0
 
         def steps(self, count: int) -> None:
-            self.largest = max(self.largest, count)
+            taken.append(count)
 
         def reset(self) -> None:
             self.resets += 1
 
-    framework = Counting()
+    framework, taken = Counting(), list[int]()
     framework.block = 60
     assert Worker(framework).sample("step", 600)["count"] == 600
-    assert framework.largest == 240
-    assert framework.resets == 3
+    assert taken == [60, 240, 240, 120]
+    assert framework.resets == 4
