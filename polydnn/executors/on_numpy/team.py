@@ -1,8 +1,11 @@
 """The threads that work beside the caller's, one team of a size for the whole process."""
 
+import ctypes
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -16,8 +19,12 @@ SHARED = 2**18
 
 def together(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
     """What each task gives, the first computed by the caller while the others run beside it."""
-    others = [_team(len(tasks) - 1).submit(task) for task in tasks[1:]]
-    return [tasks[0](), *(other.result() for other in others)]
+    if len(tasks) == 1:
+        return [tasks[0]()]
+    team = _team(len(tasks) - 1)
+    with team.apart():
+        others = [team.submit(task) for task in tasks[1:]]
+        return [tasks[0](), *(other.result() for other in others)]
 
 
 def parts_of(size: int) -> list[slice]:
@@ -26,10 +33,63 @@ def parts_of(size: int) -> list[slice]:
     return [slice(0, half), slice(half, size)] if size >= SHARED and usable_threads() > 1 else [slice(0, size)]
 
 
+class _Team(ThreadPoolExecutor):
+    """Threads that can be kept on other processors than their caller.
+
+    Whenever one thread hands Python's lock to another, Linux is inclined to move the woken one to the processor of its
+    waker, and takes some fifty milliseconds to see that an idle one is at hand: until then two are no faster than one.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size, thread_name_prefix="polydnn", initializer=self._enter)
+        self._places: dict[int, set[int]] = {}
+
+    def _enter(self) -> None:
+        self._places[threading.get_native_id()] = set()
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Give the caller and each thread processors of their own, and the caller all of its own again at the end."""
+        here = _processor()
+        allowed = set() if here is None else os.sched_getaffinity(0)
+        if here not in allowed or len(allowed) <= len(self._places):
+            yield
+            return
+        own, *others = _shares(allowed, here, 1 + len(self._places))
+        for (thread, place), wanted in zip(self._places.items(), others, strict=True):
+            if place != wanted:
+                self._places[thread] = wanted
+                with suppress(OSError):  # where that is forbidden, all goes on as the system likes
+                    os.sched_setaffinity(thread, wanted)
+        os.sched_setaffinity(0, own)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, allowed)
+
+
+def _shares(allowed: set[int], here: int, count: int) -> list[set[int]]:
+    """The processors in ``count`` parts, ``here`` in the first."""
+    order = [here, *sorted(allowed - {here})]
+    return [set(order[each::count]) for each in range(count)]
+
+
 @cache
-def _team(size: int) -> ThreadPoolExecutor:
+def _team(size: int) -> _Team:
     """``size`` threads, started when first needed; a forked process starts its own."""
-    return ThreadPoolExecutor(max(size, 1), thread_name_prefix="polydnn")
+    return _Team(max(size, 1))
+
+
+@cache
+def _asking() -> Callable[[], int] | None:
+    """The C library's ``sched_getcpu``, where there is one and threads can be placed."""
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
+
+
+def _processor() -> int | None:
+    """The number of the processor that this thread runs on just now, where the system tells."""
+    ask = _asking()
+    return None if ask is None else ask()
 
 
 if hasattr(os, "register_at_fork"):
