@@ -66,6 +66,29 @@ def test_it_follows_the_machine(first: int) -> None:
     assert later.count(3 - first) > 0.9 * len(later)
 
 
+def test_threads_that_have_slept_are_given_time_to_wake() -> None:
+    """Whenever one thread has worked for a while, the first steps of two take twice as long as those to come."""
+    since: float | None = None
+
+    def seconds(threads: int, now: float) -> float:
+        nonlocal since
+        since = None if threads == 1 else now if since is None else since
+        if since is None:
+            return 0.0017
+        return 0.0011 if now > since + 0.06 else 0.0034
+
+    machine = Machine(seconds)
+    machine.used(3.0)
+    assert machine.used(3.0).count(1) < 30
+    assert machine.step() == 2
+
+
+def test_steps_that_take_longer_than_threads_to_wake() -> None:
+    machine = Machine(lambda threads, now: 3.0 / threads)
+    assert machine.used(60.0).count(1) <= 10
+    assert machine.step() == 2
+
+
 def test_batches_of_another_size_teach_nothing() -> None:
     machine = Machine(lambda threads, now: 0.010 / threads)
     machine.used(1.0)

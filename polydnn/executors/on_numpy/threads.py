@@ -6,15 +6,23 @@ both are tried now and then on real steps. Only products that round alike with a
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from statistics import median
 
 from polydnn.executors.on_numpy.blas import Blas
 
 __all__ = ["ThreadPace"]
 
-TRIAL_STEPS = 2
-SHORTEST, LONGEST = 0.25, 20.0
+TRIAL_STEPS, RECENT = 2, 7
+"""Steps of a trial at least, and the latest steps whose median counts."""
+
+WAKING = 0.1
+"""Seconds until threads that have slept work side by side: a system may wake them where their waker runs, and takes
+some fifty milliseconds to see that another processor is idle."""
+
+SHORTEST, LONGEST = 1.0, 20.0
 """Seconds between two trials of the number that is not in use: few while it is near, many where it was far behind."""
 
 FAR = 1.5
@@ -28,48 +36,47 @@ class ThreadPace:
         self._all = {blas: blas.threads for blas in libraries}
         self.most = max(self._all.values(), default=1)
         self._clock = clock
-        self._best: dict[bool, float] = {}
-        self._single = False
-        self._trial = 0
+        self._recent: dict[bool, deque[float]] = {each: deque(maxlen=RECENT) for each in (False, True)}
+        self._single = self._trying = False
+        self._until = self._awake = 0.0
         self._interval, self._due = SHORTEST, 0.0
         self._rows = 0
 
     @property
     def single(self) -> bool:
         """Whether the next step gets one thread."""
-        return self._single != (self._trial > 0)
+        return self._single != self._trying
 
     def begin(self, rows: int) -> float | None:
         """Set the threads of the next step, of ``rows`` rows; the time on the clock. None where there is no choice.
 
         Batches of another size than the first, the last of an epoch say, teach nothing.
         """
-        self._rows = self._rows or rows
         if self.most <= 1:
             return None
-        if rows == self._rows:
-            self._plan()
-            for blas, count in self._all.items():
-                wanted = 1 if self.single else count
-                if blas.threads != wanted:
-                    blas.threads = wanted
-            return self._clock()
-        return None
+        if not self._rows:
+            self._rows = rows
+            self._awake = self._due = self._clock() + WAKING
+        if rows != self._rows:
+            return None
+        if not self._trying and self._clock() >= self._due:
+            self._try()
+        for blas, count in self._all.items():
+            wanted = 1 if self.single else count
+            if blas.threads != wanted:
+                blas.threads = wanted
+        return self._clock()
 
     def end(self, begun: float) -> None:
         """Learn how long the step took."""
-        now = self._clock()
-        seconds, single = now - begun, self.single
-        if self._trial:
-            self._best[single] = min(seconds, self._best[single]) if self._trial < TRIAL_STEPS else seconds
-            self._trial -= 1
-            if not self._trial:
-                self._judge(now)
-            return
-        before = self._best.get(single, seconds)
-        self._best[single] = 0.7 * before + 0.3 * seconds
-        if seconds > 3.0 * before:
+        now, recent = self._clock(), self._recent[self.single]
+        if recent and not self._trying and now > self._awake and now - begun > 3.0 * median(recent):
             self._due = now  # something has changed
+        recent.append(now - begun)
+        if self._trying and len(recent) >= TRIAL_STEPS and now >= self._until:
+            self._trying = False
+            self._awake = now + WAKING
+            self._judge(now)
 
     @contextmanager
     def restored(self) -> Iterator[None]:
@@ -81,13 +88,15 @@ class ThreadPace:
                 if blas.threads != count:
                     blas.threads = count
 
-    def _plan(self) -> None:
-        if not self._trial and self._single in self._best and self._clock() >= self._due:
-            self._trial = TRIAL_STEPS
+    def _try(self) -> None:
+        """Begin a trial of the number that is not in use; all threads are given the time to wake."""
+        self._trying = True
+        self._recent[self.single].clear()
+        self._until = self._clock() + (WAKING if self._single else 0.0)
 
     def _judge(self, now: float) -> None:
         """After a trial: change over where it was faster, and say when the next one is due."""
-        current, other = self._best[self._single], self._best[not self._single]
+        current, other = median(self._recent[self._single]), median(self._recent[not self._single])
         if other < 0.95 * current:
             self._single = not self._single
             self._interval = SHORTEST
