@@ -26,6 +26,10 @@ SHORTEST, LONGEST = 1.0, 20.0
 """Seconds between two trials of the number that is not in use: few while it is near, many where it was far behind."""
 
 FAR = 1.5
+"""Times as long as the other: so far behind that a trial need not come back soon."""
+
+COST = 10.0
+"""The time between two trials in lengths of a trial, at least."""
 
 
 class ThreadPace:
@@ -38,7 +42,7 @@ class ThreadPace:
         self._clock = clock
         self._recent: dict[bool, deque[float]] = {each: deque(maxlen=RECENT) for each in (False, True)}
         self._single = self._trying = False
-        self._until = self._awake = 0.0
+        self._tried = self._until = self._awake = 0.0
         self._interval, self._due = SHORTEST, 0.0
         self._rows = 0
 
@@ -92,7 +96,8 @@ class ThreadPace:
         """Begin a trial of the number that is not in use; all threads are given the time to wake."""
         self._trying = True
         self._recent[self.single].clear()
-        self._until = self._clock() + (WAKING if self._single else 0.0)
+        self._tried = self._clock()
+        self._until = self._tried + (WAKING if self._single else 0.0)
 
     def _judge(self, now: float) -> None:
         """After a trial: change over where it was faster, and say when the next one is due."""
@@ -104,4 +109,4 @@ class ThreadPace:
             self._interval = min(2.0 * self._interval, LONGEST)
         else:
             self._interval = SHORTEST
-        self._due = now + self._interval
+        self._due = now + max(self._interval, COST * (now - self._tried))
