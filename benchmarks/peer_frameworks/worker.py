@@ -31,7 +31,7 @@ __all__ = ["RESET_AFTER", "WAKE_SECONDS", "Worker", "departures", "main", "resid
 RESET_AFTER = 256
 """So many steps on one batch at most between two resets, lest it is learnt by heart and numbers become subnormal."""
 
-WAKE_SECONDS = 0.1
+WAKE_SECONDS = 0.2
 """How long a framework that has slept runs before the clock does."""
 
 

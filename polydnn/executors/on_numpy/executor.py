@@ -125,7 +125,7 @@ class NumpyExecutor(Executor):
         loss, moved = schedule.run(self._batch(data, index, rows, key), learning_rate)
         if moved is None:
             loss = self._update.charge(loss)
-            self._update(learning_rate, key.step)
+            self._update(learning_rate, key.step, shared=schedule.single_thread or (pace is not None and pace.single))
             flat = self._buffers.parameters
             fine = math.isfinite(flat.dot(flat)) or all_finite_on_host([flat])
         else:
