@@ -83,16 +83,28 @@ def speed_cell(points: list[dict[str, Any]], case: str, optimizer: str, batch_si
     }
     peers = {name: median for name, median in medians.items() if not name.startswith(("polydnn", "floor"))}
     fastest = min(peers, key=lambda name: peers[name])
-    return f"{medians['polydnn_steps']:.3g}, {fastest} {peers[fastest]:.3g}"
+    return f"{figure(medians['polydnn_steps'])}, {fastest} {figure(peers[fastest])}"
+
+
+def figure(value: float) -> str:
+    """Three digits, thousands apart."""
+    return f"{float(f'{value:.3g}'):,.6g}"
 
 
 def test_speed_table_is_the_stored_one() -> None:
-    points = json.loads((ROOT / "benchmarks/results/peers.json").read_text(encoding="utf-8"))["points"]
+    stored = json.loads((ROOT / "benchmarks/results/peers.json").read_text(encoding="utf-8"))
+    points = stored["points"]
+    ratios = {
+        (row["case"], row["optimizer"]): f"{row['mean_to_fastest_peer']:.2f} ({row['worst_to_fastest_peer']:.2f})"
+        for row in stored["summary"]
+        if (row["framework"], row["measure"]) == ("polydnn_steps", "step")
+    }
     table = re.findall(r"<!-- speed -->(.*?)<!-- /speed -->", README, re.DOTALL)[0].strip().splitlines()
     sizes = [int(size) for size in re.findall(r"batch (\d+)", table[0])]
     assert len(sizes) == 4
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
     assert {row[0].strip("[]").replace(", ", "-") for row in rows} == {each["case"] for each in points}
-    for name, optimizer, *cells in rows:
+    for name, optimizer, *cells, ratio in rows:
         case = name.strip("[]").replace(", ", "-")
         assert cells == [speed_cell(points, case, optimizer, size) for size in sizes]
+        assert ratio == ratios[case, optimizer]
