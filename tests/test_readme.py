@@ -71,6 +71,9 @@ def test_the_predicted_batch_size_is_as_near_as_readme_says() -> None:
     for case in cases.values():
         for run in case["runs"]:
             assert 0.5 <= run["predicted"]["batch_size"] / run["measured"]["batch_size"] <= 2.0
+        for kind in ("predicted", "measured"):
+            one, other = (run[kind]["interval"] for run in case["runs"])
+            assert max(one[0], other[0]) <= min(one[1], other[1])
 
 
 def speed_cell(points: list[dict[str, Any]], case: str, optimizer: str, batch_size: int) -> str:
