@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,8 @@ class WorkerProcess:
             self.process.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None and not pipe.closed:
-                pipe.close()
+                with suppress(BrokenPipeError):  # a question that a process which has died did not read
+                    pipe.close()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
