@@ -64,7 +64,8 @@ def visit(page: Path, *, width: int = 1200, height: int = 3000, screenshot: Path
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
     console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
-    return Visit(done.stdout, console, [line for line in requests if _host(line) not in OWN_CALLS])
+    asked_for = [line for line in requests if line]  # a connection opened ahead and never used asks for nothing
+    return Visit(done.stdout, console, [line for line in asked_for if _host(line) not in OWN_CALLS])
 
 
 def _host(line: str) -> str | None:
