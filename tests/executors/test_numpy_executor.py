@@ -10,6 +10,7 @@ import pytest
 import polydnn
 from polydnn.execution import Data, Key, PureExecutor, StepPlan, first_state, reference_step, tuning
 from polydnn.executors import numpy_executor
+from polydnn.executors.on_numpy.blas import thread_limit
 from polydnn.executors.on_numpy.buffers import Buffers
 from polydnn.executors.on_numpy.schedule import SURELY_SHARED, Batch, Shared, Whole, schedule_for
 from polydnn.registry import default_registry
@@ -322,7 +323,8 @@ def test_blocks_that_move_the_parameters_move_them_by_their_gradients(layers: st
         buffers = Buffers(plan)
         buffers.load(plan.network.arrays, first_state(plan))
         before = buffers.parameters.copy()
-        loss, squares = Shared(plan, buffers, MANY, 2, direct=direct).run(batch, 0.5)
+        with thread_limit(True):  # as the executor runs what has threads of its own
+            loss, squares = Shared(plan, buffers, MANY, 2, direct=direct).run(batch, 0.5)
         if not direct:
             buffers.parameters -= 0.5 * buffers.gradients
         else:
@@ -342,10 +344,12 @@ def test_blocks_have_the_same_bits_however_many_threads_work_on_them() -> None:
         buffers.load(plan.network.arrays, first_state(plan))
         schedule = Shared(plan, buffers, MANY, 2)
         if alone:
-            loss = schedule._share(0, batch) + schedule._share(1, batch)
+            with thread_limit(True):
+                loss = schedule._share(0, batch) + schedule._share(1, batch)
             buffers.gradients += schedule._gradients[1]
         else:
-            loss, _ = schedule.run(batch, 0.0)
+            with thread_limit(True):
+                loss, _ = schedule.run(batch, 0.0)
         found.append((float(loss), buffers.gradients.tobytes()))
     assert found[0] == found[1] == found[2]
 

@@ -61,6 +61,18 @@ def test_where_nobody_knows_the_processor_nothing_is_placed(monkeypatch: pytest.
     assert together([lambda: 1, lambda: 2]) == [1, 2]
 
 
+@PLACING
+def test_where_placing_is_forbidden_the_work_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(thread: int, processors: set[int]) -> None:
+        asked.append(thread)
+        raise PermissionError
+
+    asked: list[int] = []
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden)
+    assert together([lambda: 1, lambda: 2]) == [1, 2]
+    assert asked[-2:] == [0, 0]
+
+
 @pytest.mark.parametrize(("count", "allowed"), [(2, {0, 1}), (2, {3, 5, 6}), (3, set(range(16)))])
 def test_processors_are_dealt_out(count: int, allowed: set[int]) -> None:
     here = max(allowed)

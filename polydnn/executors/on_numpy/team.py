@@ -50,22 +50,27 @@ class _Team(ThreadPoolExecutor):
     @contextmanager
     def apart(self) -> Iterator[None]:
         """Give the caller and each thread processors of their own, and the caller all of its own again at the end."""
-        here = _processor()
+        here, threads = _processor(), list(self._places)  # a thread may be entering just now
         allowed = set() if here is None else os.sched_getaffinity(0)
-        if here not in allowed or len(allowed) <= len(self._places):
+        if here not in allowed or len(allowed) <= len(threads):
             yield
             return
-        own, *others = _shares(allowed, here, 1 + len(self._places))
-        for (thread, place), wanted in zip(self._places.items(), others, strict=True):
-            if place != wanted:
+        own, *others = _shares(allowed, here, 1 + len(threads))
+        for thread, wanted in zip(threads, others, strict=True):
+            if self._places[thread] != wanted:
                 self._places[thread] = wanted
-                with suppress(OSError):  # where that is forbidden, all goes on as the system likes
-                    os.sched_setaffinity(thread, wanted)
-        os.sched_setaffinity(0, own)
+                _place(thread, wanted)
+        _place(0, own)
         try:
             yield
         finally:
-            os.sched_setaffinity(0, allowed)
+            _place(0, allowed)
+
+
+def _place(thread: int, processors: set[int]) -> None:
+    """Let a thread, or for 0 the caller, run on these; where that is forbidden all goes on as the system likes."""
+    with suppress(OSError):
+        os.sched_setaffinity(thread, processors)
 
 
 def _shares(allowed: set[int], here: int, count: int) -> list[set[int]]:
