@@ -14,19 +14,18 @@ def numba_executor(plan: StepPlan) -> Executor:
     """
     try:
         from polydnn_numba.flat import one_pass_executor
+        from polydnn_numba.panels import PanelExecutor
         from polydnn_numba.tiny import TinyExecutor
     except ImportError as error:
         msg = f"numba cannot be imported: {error}"
         raise NotImplementedError(msg) from error
-    try:
-        return TinyExecutor(plan)
-    except NotImplementedError as error:
-        reason = error
-    try:
-        return one_pass_executor(plan)
-    except NotImplementedError as error:
-        msg = f"{reason}; and {error}"
-        raise NotImplementedError(msg) from error
+    reasons: list[str] = []
+    for make in (TinyExecutor, PanelExecutor, one_pass_executor):
+        try:
+            return make(plan)
+        except NotImplementedError as error:
+            reasons.append(str(error))
+    raise NotImplementedError("; and ".join(dict.fromkeys(reasons)))
 
 
 @hookimpl

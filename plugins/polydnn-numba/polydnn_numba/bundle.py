@@ -10,9 +10,20 @@ from polydnn_numba.compiling import COMPILED, FINGERPRINT, INLINED, kept
 from polydnn_numba.dense import accumulate_gradient, backward, forward
 from polydnn_numba.lanes import BYTES, load, store
 from polydnn_numba.losses import LABELS, cost
-from polydnn_numba.updates import all_finite, clip, decay, penalize, update
+from polydnn_numba.updates import clip, decay, penalize, update
 
-__all__ = ["COLUMNS", "DENSE", "DROPOUT", "FIXED", "NUMBERS", "OUT_OF_RANGE", "steps"]
+__all__ = [
+    "COLUMNS",
+    "DENSE",
+    "DROPOUT",
+    "FIXED",
+    "NUMBERS",
+    "OUT_OF_RANGE",
+    "gather_targets",
+    "share_out",
+    "steps",
+    "total_weight",
+]
 
 COLUMNS = ("kind", "m", "n", "rows", "w", "activation", "x", "z", "y", "mask")
 """What the table of layers says of each: ``x``, ``z`` and ``y`` are where input, pre-activation and output stand in
@@ -48,7 +59,7 @@ def _gather(x, order, normalized, shift, scale, work, to, s, count):
 
 
 @njit(**COMPILED)
-def _gather_targets(y, labels, of_labels, order, work, to, n, s, count):
+def gather_targets(y, labels, of_labels, order, work, to, n, s, count):
     """The targets likewise; labels become rows of 0 and 1."""
     one = work.dtype.type(1.0)
     for i in range(s):
@@ -63,7 +74,7 @@ def _gather_targets(y, labels, of_labels, order, work, to, n, s, count):
 
 
 @njit(**COMPILED)
-def _share_out(weights, order, start, count, batch, factor, work, to):
+def share_out(weights, order, start, count, batch, factor, work, to):
     """The weight of each example of a block in the batch's mean."""
     one = work.dtype.type(1.0)
     for i in range(count):
@@ -76,7 +87,7 @@ def _share_out(weights, order, start, count, batch, factor, work, to):
 
 
 @njit(**COMPILED)
-def _total_weight(weights, order, batch):
+def total_weight(weights, order, batch):
     """1 over the sum of the weights; 1 where that is 0, since a batch without weight moves nothing."""
     mass = 0.0
     for i in range(batch):
@@ -184,10 +195,10 @@ def _differentiate_batch(
         if start == 0 and len(weights) > 0:
             if _count_missing(rows, len(x)) > 0:
                 return False, loss
-            factor = one * _total_weight(weights, rows, batch)
+            factor = one * total_weight(weights, rows, batch)
         _ones(work, table[0][X] + table[0][M] * s, s)
-        _gather_targets(y, labels, fixed[LOSS] == LABELS, here, work, fixed[TARGETS], last[N], wide, count)
-        _share_out(weights, rows, start, count, batch, factor, work, fixed[SHARES])
+        gather_targets(y, labels, fixed[LOSS] == LABELS, here, work, fixed[TARGETS], last[N], wide, count)
+        share_out(weights, rows, start, count, batch, factor, work, fixed[SHARES])
         _predict(table, alphas, fixed, p, work, noise, batch, start, s, wide, count)
         loss += cost(fixed[LOSS], work, last[Y], fixed[TARGETS], fixed[SHARES], fixed[D], last[N], wide, count)
         _differentiate(table, alphas, fixed, p, g, work, s, wide)
@@ -196,13 +207,14 @@ def _differentiate_batch(
 
 @njit(**INLINED)
 def _move(fixed, numbers, options, p, g, slots, weight_mask, rate, step):
-    """Bound the gradient and move the parameters along it; what lies behind the last one stays 0."""
+    """Bound the gradient and move the parameters along it; whether they are finite. What lies behind them stays 0."""
     clip(g, numbers[CLIP_VALUE], numbers[CLIP_NORM])
     if numbers[DECAY] > 0.0:
         decay(p, weight_mask, 1.0 - rate * numbers[DECAY])
-    update(fixed[OPTIMIZER], options, p, g, slots[0], slots[1], slots[2], rate, step)
+    fine = update(fixed[OPTIMIZER], options, p, g, slots[0], slots[1], slots[2], rate, step)
     for i in range(fixed[PARAMETERS], len(p)):
         p[i] = 0.0
+    return fine
 
 
 def _compiled() -> Callable[..., Any]:
@@ -238,9 +250,9 @@ def _compiled() -> Callable[..., Any]:
                 return OUT_OF_RANGE
             if numbers[L1] > 0.0 or numbers[L2] > 0.0:
                 loss += penalize(p, g, weight_mask, numbers[L1], numbers[L2])
-            _move(fixed, numbers, options, p, g, slots, weight_mask, rate, first_step + done)
+            fine = _move(fixed, numbers, options, p, g, slots, weight_mask, rate, first_step + done)
             losses[done] = loss
-            if not (loss * 0.0 == 0.0 and all_finite(p)):
+            if not (loss * 0.0 == 0.0 and fine):
                 return -done - 1
         return len(rates)
 

@@ -11,7 +11,7 @@ from polydnn_numba import activations, bundle, losses
 from polydnn_numba.lanes import BYTES
 from polydnn_numba.recognition import Rule, activation_kind, is_dense, is_dropout, is_normalization, loss_kind
 
-__all__ = ["LARGEST", "Layout", "Place", "layout_of"]
+__all__ = ["LARGEST", "Layout", "Place", "Space", "layout_of"]
 
 LARGEST = 16384
 """The most parameters of a network that is tiny: above, BLAS multiplies faster than the loops here."""
@@ -48,12 +48,7 @@ class Layout:
 
     def with_labels(self) -> np.ndarray[Any, Any] | None:
         """``fixed`` for targets that are labels; None for a loss that takes none."""
-        place = bundle.FIXED.index("loss")
-        if losses.KINDS[self.fixed[place]] != "categorical_cross_entropy":
-            return None
-        fixed = self.fixed.copy()
-        fixed[place] = losses.KINDS.index("categorical_cross_entropy of labels")
-        return fixed
+        return losses.with_labels(self.fixed, bundle.FIXED.index("loss"))
 
 
 def layout_of(plan: StepPlan, rule: Rule) -> Layout:
@@ -64,7 +59,7 @@ def layout_of(plan: StepPlan, rule: Rule) -> Layout:
     normalization, kinds = _layers(plan)
     widths = plan.network.widths
     block = _block(max(widths), sum(widths), lanes, dtype.itemsize)
-    space = _Space(lanes)
+    space = Space(lanes)
     described = _described(plan, kinds, space, block)
     rows = described.rows
     if described.size > LARGEST:
@@ -113,7 +108,7 @@ class _Described:
     size: int = 0
 
 
-def _described(plan: StepPlan, kinds: Mapping[int, int], space: "_Space", block: int) -> _Described:
+def _described(plan: StepPlan, kinds: Mapping[int, int], space: "Space", block: int) -> _Described:
     """Every layer in the columns of the table; the output of each is the input of the next."""
     found = _Described()
     widths = plan.network.widths
@@ -143,7 +138,7 @@ def _places(names: Mapping[str, str], start: int, m: int, n: int, *, bias: bool)
     return [weight, Place(names["bias"], slice(end, end + n), (n,))] if bias else [weight]
 
 
-def _regions(widths: Sequence[int], space: "_Space", block: int) -> dict[str, int]:
+def _regions(widths: Sequence[int], space: "Space", block: int) -> dict[str, int]:
     """Where in the workspace stands what belongs to no layer."""
     outputs, widest = widths[-1], max(widths)
     return {
@@ -155,7 +150,7 @@ def _regions(widths: Sequence[int], space: "_Space", block: int) -> dict[str, in
     }
 
 
-class _Space:
+class Space:
     """Hands out regions of the workspace, each a whole number of vectors and followed by one more."""
 
     def __init__(self, lanes: int) -> None:

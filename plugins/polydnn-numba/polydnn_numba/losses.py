@@ -3,6 +3,9 @@
 The two cross entropies are the stable forms, functions of the pre-activation before a sigmoid or a softmax.
 """
 
+from typing import Any
+
+import numpy as np
 from numba import njit
 
 from polydnn_numba.activations import _largest
@@ -10,7 +13,7 @@ from polydnn_numba.compiling import COMPILED
 from polydnn_numba.elementary import exp, log1p, sigmoid
 from polydnn_numba.lanes import BYTES, copy_sign, keep, load, select_eq, select_le, select_lt, store, total
 
-__all__ = ["KINDS", "cost"]
+__all__ = ["KINDS", "cost", "with_labels"]
 
 KINDS = (
     "sum_squared_error",
@@ -23,6 +26,15 @@ KINDS = (
 )
 """The losses by the number that compiled code knows them under."""
 SUM_SQUARED, MEAN_SQUARED, MEAN_ABSOLUTE, HINGE, BINARY, CATEGORICAL, LABELS = range(7)
+
+
+def with_labels(fixed: np.ndarray[Any, Any], place: int) -> np.ndarray[Any, Any] | None:
+    """``fixed`` with the loss at ``place`` for targets that are labels; None for a loss that takes none."""
+    if fixed[place] != CATEGORICAL:
+        return None
+    changed = fixed.copy()
+    changed[place] = LABELS
+    return changed
 
 
 @njit(**COMPILED)

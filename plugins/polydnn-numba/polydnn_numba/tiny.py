@@ -6,19 +6,18 @@ from typing import Any
 import numpy as np
 
 from polydnn import StepPlan
-from polydnn.errors import ShapeError
 from polydnn.execution import Data, Executor, Key
 from polydnn_numba.bundle import OUT_OF_RANGE, steps
 from polydnn_numba.lanes import BYTES
 from polydnn_numba.layout import layout_of
 from polydnn_numba.recognition import optimizer_rule
+from polydnn_numba.rows import NO_LABELS, prepared
 from polydnn_numba.updates import SLOTS
 
 __all__ = ["TinyExecutor"]
 
 MOST_NOISE = 1 << 20
 """Numbers of dropout masks drawn at once."""
-NO_LABELS = np.zeros(0, np.int64)
 
 
 class TinyExecutor(Executor):
@@ -84,7 +83,7 @@ class TinyExecutor(Executor):
         return self.steps(data, np.arange(len(x)), len(x), [float(learning_rate)], key)[0]
 
     def steps(self, data: Data, order: Any, batch_size: int, rates: Sequence[float], key: Key) -> Any:
-        data, order = self._prepared(data, order)
+        data, order = prepared(self.plan, data, order, labels=self._fixed_for_labels is not None)
         losses = np.empty(len(rates), self._dtype)
         drawn = batch_size * sum(width for _, width in self._layout.dropped)
         at_once = max(MOST_NOISE // drawn, 1) if drawn else len(rates)
@@ -125,32 +124,3 @@ class TinyExecutor(Executor):
             return self._nothing
         steps_noise = (self.plan.noise(Key(key.seed, key.step + each), batch_size) for each in range(count))
         return np.concatenate([noise[index].reshape(-1) for noise in steps_noise for index, _ in self._layout.dropped])
-
-    # ---- what is trained on ------------------------------------------------------------------------------------------
-
-    def _prepared(self, data: Data, order: Any) -> tuple[Data, Any]:
-        """The rows as compiled code takes them: where they are of another kind, those that are needed, converted."""
-        self._check(data)
-        kinds = Data(self._dtype, self._dtype if data.y.ndim == 2 else np.dtype(np.int64), self._dtype)
-        pairs = list(zip(data, kinds, strict=True))
-        order = np.ascontiguousarray(order, np.int64)
-        if all(each is None or (each.dtype == kind and each.flags.carray) for each, kind in pairs):
-            return data, order
-        rows = [None if each is None else np.take(each, order, axis=0).astype(kind, "C") for each, kind in pairs]
-        return Data(*rows), np.arange(len(order))
-
-    def _check(self, data: Data) -> None:
-        """Raise as the reference step would for shapes that do not fit; compiled code looks at none."""
-        n, features, outputs = len(data.x), self.plan.network.in_features, self.plan.network.outputs
-        if data.x.shape != (n, features):
-            msg = f"x must have {features} columns, as the network does, found shape {data.x.shape}."
-            raise ShapeError(msg)
-        if len(data.y) != n or (data.weights is not None and data.weights.shape != (n,)):
-            msg = f"y and weights must have one row for each of the {n} rows of x, found another number."
-            raise ShapeError(msg)
-        labels = data.y.ndim == 1 and data.y.dtype.kind in "iu" and self._fixed_for_labels is not None
-        if data.y.shape != (n, outputs) and not labels:
-            cost = self.plan.form or self.plan.loss
-            cost.value(np.zeros((n, outputs), self._dtype), data.y, xp=np)
-            msg = f"y must have shape ({n}, {outputs}), found {data.y.shape}."
-            raise ShapeError(msg)

@@ -7,7 +7,7 @@ from numba import njit
 from polydnn_numba.compiling import COMPILED
 from polydnn_numba.lanes import BYTES, load, peak, select_eq, select_le, select_lt, sqrt, store, total
 
-__all__ = ["KINDS", "SLOTS", "all_finite", "clip", "decay", "penalize", "update"]
+__all__ = ["KINDS", "SLOTS", "clip", "decay", "penalize", "update"]
 
 KINDS = ("sgd", "momentum", "adam", "rmsprop", "adagrad")
 """The optimizers by the number that compiled code knows them under."""
@@ -66,37 +66,47 @@ def decay(p, weights, factor):
 
 
 @njit(**COMPILED)
-def all_finite(p):
-    found = load(p, 0) * 0.0
-    for i in range(0, len(p), BYTES // p.itemsize):
-        found = found + load(p, i) * 0.0  # NaN for NaN and for infinity
-    return total(found) == 0.0
+def update(kind, numbers, p, g, slot0, slot1, slot2, rate, step):
+    """One step of an optimizer whose options are in ``numbers``; whether all parameters are finite after it.
+
+    Slots that it does not have are not looked at.
+    """
+    if kind == SGD:
+        return _descend(p, g, rate)
+    if kind == MOMENTUM:
+        return _momentum(numbers, p, g, slot0, rate)
+    if kind == ADAM:
+        return _adam(numbers, p, g, slot0, slot1, slot2, rate, step)
+    if kind == RMSPROP:
+        return _rmsprop(numbers, p, g, slot0, slot1, slot2, rate)
+    return _adagrad(numbers, p, g, slot0, rate)
 
 
 @njit(**COMPILED)
-def update(kind, numbers, p, g, slot0, slot1, slot2, rate, step):
-    """One step of an optimizer whose options are in ``numbers``; slots that it does not have are not looked at."""
-    if kind == SGD:
-        for i in range(0, len(p), BYTES // p.itemsize):
-            store(p, i, load(p, i) - load(g, i) * rate)
-    elif kind == MOMENTUM:
-        _momentum(numbers, p, g, slot0, rate)
-    elif kind == ADAM:
-        _adam(numbers, p, g, slot0, slot1, slot2, rate, step)
-    elif kind == RMSPROP:
-        _rmsprop(numbers, p, g, slot0, slot1, slot2, rate)
-    else:
-        _adagrad(numbers, p, g, slot0, rate)
+def _written(p, i, value, found):
+    """Write a vector of parameters; ``found``, which stays 0 as long as all that is written is finite."""
+    store(p, i, value)
+    return found + value * 0.0  # NaN for NaN and for infinity
+
+
+@njit(**COMPILED)
+def _descend(p, g, rate):
+    found = load(p, 0) * 0.0
+    for i in range(0, len(p), BYTES // p.itemsize):
+        found = _written(p, i, load(p, i) - load(g, i) * rate, found)
+    return total(found) == 0.0
 
 
 @njit(**COMPILED)
 def _momentum(numbers, p, g, velocity, rate):
     momentum, nesterov = numbers[0], numbers[1] != 0.0
+    found = load(p, 0) * 0.0
     for i in range(0, len(p), BYTES // p.itemsize):
         v = load(velocity, i) * momentum + load(g, i)
         store(velocity, i, v)
         move = load(g, i) + v * momentum if nesterov else v
-        store(p, i, load(p, i) - move * rate)
+        found = _written(p, i, load(p, i) - move * rate, found)
+    return total(found) == 0.0
 
 
 @njit(**COMPILED)
@@ -108,6 +118,7 @@ def _adam(numbers, p, g, means, squares, largest, rate, step):
     if hat:
         weight = 1.0 / (1.0 - beta2)
     under, after = (eps * weight, 0.0) if inside else (0.0, eps * math.sqrt(weight))
+    found = load(p, 0) * 0.0
     for i in range(0, len(p), BYTES // p.itemsize):
         v = load(g, i)
         first = load(means, i) * beta1 + v
@@ -118,7 +129,8 @@ def _adam(numbers, p, g, means, squares, largest, rate, step):
             top = load(largest, i)
             second = select_le(second, top, top, second)
             store(largest, i, second)
-        store(p, i, load(p, i) - first / (sqrt(second + under) + after) * scale)
+        found = _written(p, i, load(p, i) - first / (sqrt(second + under) + after) * scale, found)
+    return total(found) == 0.0
 
 
 @njit(**COMPILED)
@@ -128,6 +140,7 @@ def _rmsprop(numbers, p, g, squares, means, velocity, rate):
     fresh = 1.0 - keeps
     scale = 1.0 / math.sqrt(fresh)
     under, after = (eps / fresh, 0.0) if inside else (0.0, eps * scale)
+    found = load(p, 0) * 0.0
     for i in range(0, len(p), BYTES // p.itemsize):
         v = load(g, i)
         spread = load(squares, i) * keeps + v * v
@@ -141,15 +154,18 @@ def _rmsprop(numbers, p, g, squares, means, velocity, rate):
         if momentum > 0.0:
             move = load(velocity, i) * momentum + move
             store(velocity, i, move)
-        store(p, i, load(p, i) - move * (rate * scale))
+        found = _written(p, i, load(p, i) - move * (rate * scale), found)
+    return total(found) == 0.0
 
 
 @njit(**COMPILED)
 def _adagrad(numbers, p, g, squares, rate):
     eps, inside = numbers[0], numbers[1] != 0.0
     under, after = (eps, 0.0) if inside else (0.0, eps)
+    found = load(p, 0) * 0.0
     for i in range(0, len(p), BYTES // p.itemsize):
         v = load(g, i)
         sum_of_all = load(squares, i) + v * v
         store(squares, i, sum_of_all)
-        store(p, i, load(p, i) - v * rate / (sqrt(sum_of_all + under) + after))
+        found = _written(p, i, load(p, i) - v * rate / (sqrt(sum_of_all + under) + after), found)
+    return total(found) == 0.0

@@ -64,11 +64,13 @@ def test_a_dense_layer_that_computes_something_else_is_not_mistaken() -> None:
     assert "a layer Twice(" in refused(chain(Twice(4, "relu"), Dense(2)))
 
 
-def test_other_layers_and_large_networks_are_left_to_others() -> None:
+def test_other_layers_and_large_networks_without_hidden_ones_are_left_to_others() -> None:
     batch_normalization = chain(Dense(4, "relu"), polydnn.BatchNormalization(), Dense(2))
     assert "a layer BatchNormalization(" in refused(batch_normalization)
     assert "the last layer is not a dense one" in refused(chain(Dense(4), Dropout(0.5)))
-    assert "more than 16384" in refused(chain(Dense(100, "relu"), Dense(100), features=100))
+    reason = refused(chain(Dense(200), features=100))
+    assert "more than 16384" in reason
+    assert "there is no hidden layer to share" in reason
 
 
 def test_another_library_is_left_to_others() -> None:

@@ -37,12 +37,18 @@ class Blas:
 
     def function(self, stem: str, dtype: str, operands: str) -> Any:
         """``cblas_sgemm`` and the like; ``operands`` spells its arguments: i integer, e enum, f scalar, p pointer."""
-        letter, scalar = LETTERS[dtype]
-        found = self.handle[f"{self.prefix}cblas_{letter}{stem}{self.suffix}"]
+        found, scalar = self._symbol(stem, dtype), LETTERS[dtype][1]
         kinds = {"i": self.integer, "e": ctypes.c_int, "f": scalar, "p": ctypes.c_void_p}
         found.argtypes = [kinds[each] for each in operands]
         found.restype = None
         return found
+
+    def address(self, stem: str, dtype: str) -> int:
+        """Where the function begins, for compiled code that calls it."""
+        return ctypes.cast(self._symbol(stem, dtype), ctypes.c_void_p).value or 0
+
+    def _symbol(self, stem: str, dtype: str) -> Any:
+        return self.handle[f"{self.prefix}cblas_{LETTERS[dtype][0]}{stem}{self.suffix}"]
 
     def gemm(self, a: Matrix, b: Matrix, c: Matrix, beta: float) -> Callable[[float], None]:
         """``f(alpha)`` doing C <- alpha A B + beta C; C has consecutive rows."""

@@ -5,15 +5,15 @@ both are tried now and then on real steps. Only products that round alike with a
 ``products``), so that the bits of a run do not depend on who else was at work.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
+from typing import Protocol
 
-from polydnn.executors.on_numpy.blas import Blas
-
-__all__ = ["ThreadPace"]
+__all__ = ["ThreadPace", "Threaded"]
 
 TRIAL_STEPS, RECENT = 2, 7
 """Steps of a trial at least, and the latest steps whose median counts."""
@@ -28,22 +28,30 @@ SHORTEST, LONGEST = 1.0, 20.0
 FAR = 1.5
 """Times as long as the other: so far behind that a trial need not come back soon."""
 
+NEVER = math.inf
+
 COST = 10.0
 """The time between two trials in lengths of a trial, at least."""
+
+
+class Threaded(Protocol):
+    """What computes with as many threads as it is set to: a BLAS, or an executor with threads of its own."""
+
+    threads: int
 
 
 class ThreadPace:
     """Sets the threads before a step and learns from how long it took."""
 
-    def __init__(self, libraries: Sequence[Blas], clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, libraries: Sequence[Threaded], clock: Callable[[], float] = time.perf_counter) -> None:
         self._libraries = libraries
-        self._all = {blas: blas.threads for blas in libraries}
-        self.most = max(self._all.values(), default=1)
+        self._all = [(each, each.threads) for each in libraries]
+        self.most = max((count for _, count in self._all), default=1)
         self._clock = clock
         self._recent: dict[bool, deque[float]] = {each: deque(maxlen=RECENT) for each in (False, True)}
         self._single = self._trying = False
         self._tried = self._until = self._awake = 0.0
-        self._interval, self._due = SHORTEST, 0.0
+        self._interval, self._due = SHORTEST, NEVER
         self._rows = 0
 
     @property
@@ -52,7 +60,7 @@ class ThreadPace:
         return self._single != self._trying
 
     def begin(self, rows: int) -> float | None:
-        """Set the threads of the next step, of ``rows`` rows; the time on the clock. None where there is no choice.
+        """Set the threads of the next steps, of ``rows`` rows; the time on the clock. None where there is no choice.
 
         Batches of another size than the first, the last of an epoch say, teach nothing.
         """
@@ -60,23 +68,26 @@ class ThreadPace:
             return None
         if not self._rows:
             self._rows = rows
-            self._awake = self._due = self._clock() + WAKING
         if rows != self._rows:
             return None
         if not self._trying and self._clock() >= self._due:
             self._try()
-        for blas, count in self._all.items():
+        for blas, count in self._all:
             wanted = 1 if self.single else count
             if blas.threads != wanted:
                 blas.threads = wanted
         return self._clock()
 
-    def end(self, begun: float) -> None:
-        """Learn how long the step took."""
+    def end(self, begun: float, steps: int = 1) -> None:
+        """Learn how long the step took, or so many of them."""
         now, recent = self._clock(), self._recent[self.single]
-        if recent and not self._trying and now > self._awake and now - begun > 3.0 * median(recent):
+        if self._due == NEVER:  # whatever the first call had to prepare teaches nothing
+            self._awake = self._due = now + WAKING
+            return
+        taken = (now - begun) / steps
+        if recent and not self._trying and now > self._awake and taken > 3.0 * median(recent):
             self._due = now  # something has changed
-        recent.append(now - begun)
+        recent.append(taken)
         if self._trying and len(recent) >= TRIAL_STEPS and now >= self._until:
             self._trying = False
             self._awake = now + WAKING
@@ -88,7 +99,7 @@ class ThreadPace:
         try:
             yield
         finally:
-            for blas, count in self._all.items():
+            for blas, count in self._all:
                 if blas.threads != count:
                     blas.threads = count
 

@@ -1,0 +1,128 @@
+"""What the executor in panels keeps from step to step, and who sees to what."""
+
+from typing import Any, NamedTuple
+
+from numba import njit
+
+from polydnn_numba.compiling import COMPILED
+from polydnn_numba.lanes import BYTES
+from polydnn_numba.native import NO, YES
+
+__all__ = [
+    "COLUMNS",
+    "FIXED",
+    "PANEL",
+    "STATISTICS",
+    "Block",
+    "Held",
+    "Rows",
+    "in_vectors",
+    "input_of",
+    "lanes_of",
+    "share_of",
+]
+
+COLUMNS = ("m", "n", "biased", "activation", "x", "z", "y")
+"""What the table of layers says of each: ``x``, ``z`` and ``y`` are where input, pre-activation and output stand."""
+M, N, BIASED, ACTIVATION, X, Z, Y = range(len(COLUMNS))
+
+PANEL = ("w", "first", "count")
+"""Of each panel: where its weights stand, its first unit and their number, or of the last layer its inputs.
+
+A narrow layer leaves some panels without any."""
+W, FIRST, COUNT = range(len(PANEL))
+
+FIXED = ("targets", "shares", "d", "last d", "partial", "scratch", "slab", "across", "block", "loss", "optimizer")
+"""What else is fixed for a plan: places in the workspace, numbers of rows, and which loss and optimizer."""
+TARGETS, SHARES, D, LAST_D, PARTIAL, SCRATCH, SLAB, ACROSS, BLOCK, LOSS, OPTIMIZER = range(len(FIXED))
+
+STATISTICS = ("loss", "squares of inputs", "squares of gradients", "finite")
+"""What each panel knows of a step: its part of the loss, two sums that bound every move, and whether all is finite."""
+COST, INPUTS, GRADIENTS, FINITE = range(len(STATISTICS))
+
+
+class Held(NamedTuple):
+    """What one executor computes with from step to step."""
+
+    blas: Any
+    """The address of its matrix product."""
+    integer: Any
+    """A number of the type that the BLAS counts in."""
+    give_way: Any
+    """The address of a function that lets other threads have the processor, or 0."""
+    table: Any
+    """(layers, COLUMNS)"""
+    alphas: Any
+    """(layers,), the options of the activations."""
+    panels: Any
+    """(layers, panels, PANEL)"""
+    fixed: Any
+    """(FIXED,)"""
+    options: Any
+    """The optimizer's, and behind them its weight decay."""
+    p: Any
+    """Parameters, (panels, size), each row whole vectors long."""
+    g: Any
+    """Gradients likewise, for batches of several blocks."""
+    slots: Any
+    """The optimizer's arrays, (panels, slots, size)."""
+    work: Any
+    """The workspace, flat."""
+    statistics: Any
+    """(2, panels, STATISTICS and some room), for odd and even steps."""
+    counters: Any
+    """How often each thread has come to meet the others."""
+
+
+class Rows(NamedTuple):
+    """The rows that are trained on, and what normalizes them; arrays that there are not are empty."""
+
+    x: Any
+    y: Any
+    labels: Any
+    weights: Any
+    shift: Any
+    scale: Any
+
+
+class Block(NamedTuple):
+    """Some examples of a batch: ``order`` names them, ``s`` is the room for them in a row.
+
+    ``by_rows`` says that the inputs lie example by example.
+    """
+
+    order: Any
+    start: Any
+    count: Any
+    batch: Any
+    s: Any
+    by_rows: Any
+
+
+# ---- who does what -----------------------------------------------------------------------------------------------
+
+
+@njit(**COMPILED)
+def share_of(size, lanes, panels, q):
+    """The part of ``size`` places that a panel sees to, in whole vectors as far as they go."""
+    vectors = (size + lanes - 1) // lanes
+    return min(vectors * q // panels * lanes, size), min(vectors * (q + 1) // panels * lanes, size)
+
+
+@njit(**COMPILED)
+def lanes_of(held):
+    return BYTES // held.work.itemsize
+
+
+@njit(**COMPILED)
+def in_vectors(held, count):
+    """The room of ``count`` examples in whole vectors."""
+    return (count + lanes_of(held) - 1) // lanes_of(held) * lanes_of(held)
+
+
+@njit(**COMPILED)
+def input_of(held, index, block):
+    """How the input of a layer lies: turned or not, where, and how far apart its rows are."""
+    if index == 0 and block.by_rows:
+        return YES, held.table[0, X], held.fixed[ACROSS]
+    return NO, held.table[index, X], block.s

@@ -1,0 +1,188 @@
+"""The executor for large networks of dense layers: weights in panels, one for each thread, steps in compiled code."""
+
+import ctypes
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from polydnn import StepPlan
+from polydnn.arrays import usable_threads
+from polydnn.execution import Data, Executor, Key
+from polydnn.executors.on_numpy.blas import Blas, thread_limit
+from polydnn.executors.on_numpy.buffers import aligned
+from polydnn.executors.on_numpy.team import together
+from polydnn.executors.on_numpy.threads import ThreadPace
+from polydnn_numba.multiplying import multiplying_library
+from polydnn_numba.native import APART
+from polydnn_numba.panel_bundle import steps
+from polydnn_numba.panel_held import STATISTICS, Held, Rows
+from polydnn_numba.panel_layout import Piece, panel_layout
+from polydnn_numba.recognition import optimizer_rule
+from polydnn_numba.rows import NO_LABELS, prepared
+from polydnn_numba.updates import SLOTS
+
+__all__ = ["PanelExecutor"]
+
+ALL_PAST = 2**62
+"""A count of meetings that no thread waits for."""
+
+_at_work = threading.Lock()
+
+
+class PanelExecutor(Executor):
+    """Runs the steps of a plan of dense layers with polydnn's own functions; raises NotImplementedError for others."""
+
+    def __init__(self, plan: StepPlan, panels: int | None = None) -> None:
+        """``panels`` is how many there are at most, by default one for each processor; the bits depend on it."""
+        super().__init__(plan)
+        if plan.backend.library != "numpy":
+            msg = f"it computes on NumPy arrays, not on those of {plan.backend.library}"
+            raise NotImplementedError(msg)
+        self._rule = optimizer_rule(plan.optimizer)
+        self._layout = panel_layout(plan, self._rule, panels or usable_threads())
+        self._dtype = np.dtype(plan.network.dtype)
+        self._held = self._holding(_library())
+        self._nothing = np.zeros(0, self._dtype)
+        self._fixed_for_labels = self._layout.with_labels()
+        self.threads = min(self._layout.panels.shape[1], usable_threads())
+        self._pace = ThreadPace([self])
+        self._finite = True
+
+    def _holding(self, blas: Blas) -> Held:
+        layout, plan = self._layout, self.plan
+        panels, penalties = layout.panels.shape[1], self.plan.penalties
+        decay = plan.optimizer.weight_decay if penalties.weight_decay is None else penalties.weight_decay
+        return Held(
+            blas.address("gemm", self._dtype.name), np.dtype(blas.integer).type(0), _way_to_others(),
+            layout.table, layout.alphas, layout.panels, layout.fixed, np.asarray([*self._rule.options, decay]),
+            self._zeros(panels, layout.size), self._zeros(panels, layout.size),
+            self._zeros(panels, SLOTS, layout.size), self._zeros(layout.work_size),
+            np.zeros((2, panels, max(len(STATISTICS), APART))), np.zeros(panels * APART, np.int64),
+        )  # fmt: skip
+
+    def _zeros(self, *shape: int) -> Any:
+        return aligned(int(np.prod(shape)), self._dtype).reshape(shape)
+
+    # ---- arrays in and out -------------------------------------------------------------------------------------------
+
+    def load(self, parameters: Any, optimizer_state: Any) -> None:
+        self._loaded = dict(parameters)
+        self._held.work[...] = 0.0
+        for piece in self._layout.pieces:
+            _view(self._held.p, piece)[...] = parameters[piece.name][piece.part]
+            for slot, row in self._rule.slots.items():
+                _view(self._held.slots[:, row], piece)[...] = optimizer_state[piece.name][slot][piece.part]
+        self._shift = self._scale = self._nothing
+        if self._layout.normalization is not None:
+            self._shift, self._scale = (np.array(parameters[name]) for name in self._layout.normalization)
+
+    def read(self) -> tuple[Any, Any]:
+        parameters = self._loaded | self._gathered(self._held.p)
+        state: dict[str, dict[str, Any]] = {piece.name: {} for piece in self._layout.pieces}
+        for slot, row in self._rule.slots.items():
+            for name, array in self._gathered(self._held.slots[:, row]).items():
+                state[name][slot] = array
+        return parameters, state
+
+    def _gathered(self, buffers: Any) -> dict[str, Any]:
+        """New arrays, each of the pieces that the panels have of it."""
+        arrays = {piece.name: np.empty(self._loaded[piece.name].shape, self._dtype) for piece in self._layout.pieces}
+        for piece in self._layout.pieces:
+            arrays[piece.name][piece.part] = _view(buffers, piece)
+        return arrays
+
+    # ---- steps -------------------------------------------------------------------------------------------------------
+
+    def step(self, x: Any, y: Any, learning_rate: float, key: Key, weights: Any = None) -> Any:
+        data = Data(x, y, weights)
+        return self.steps(data, np.arange(len(x)), len(x), [float(learning_rate)], key)[0]
+
+    def steps(self, data: Data, order: Any, batch_size: int, rates: Sequence[float], key: Key) -> Any:
+        data, order = prepared(self.plan, data, order, labels=self._fixed_for_labels is not None)
+        if len(order) and not (order.min() >= 0 and order.max() < len(data.x)):
+            msg = f"order must hold row numbers from 0 to {len(data.x) - 1}, found others."
+            raise IndexError(msg)
+        losses = np.empty(len(rates), self._dtype)
+        given, done, self._finite = np.asarray(rates, np.float64), 0, True
+        with thread_limit(True), self._paced(batch_size, len(rates)):
+            while done < len(rates) and self._finite:
+                part = order[done * batch_size : len(rates) * batch_size]
+                taken = self._run(data, part, batch_size, given[done:], key.step + done, losses[done:])
+                done += abs(taken)
+                self._finite = taken > 0 or self._all_finite(losses[done - 1])
+        return losses[:done]
+
+    def stopped(self, loss: Any) -> bool:
+        return not self._finite
+
+    def _run(self, data: Data, order: Any, batch_size: int, rates: Any, first_step: int, losses: Any) -> int:
+        """Run a part of a bundle on all threads; the number of steps taken."""
+        of_labels = data.y.ndim == 1
+        rows = Rows(
+            data.x, data.x if of_labels else data.y, data.y if of_labels else NO_LABELS,
+            self._nothing if data.weights is None else data.weights, self._shift, self._scale,
+        )  # fmt: skip
+        held = self._held._replace(fixed=self._fixed_for_labels) if of_labels else self._held
+        shared = (held, rows, order, batch_size, rates, first_step, losses)
+        with _team(self.threads) as threads:
+            return self._all_at_once([partial(steps, *shared, each, threads) for each in range(threads)])
+
+    def _all_at_once(self, parts: Sequence[Callable[[], int]]) -> int:
+        """Run the parts of all threads; where one cannot even begin, the others are not left waiting for it."""
+        counters = self._held.counters
+        counters[...] = 0
+        try:
+            return int(together(parts)[0])
+        except BaseException:
+            counters[...] = ALL_PAST
+            raise
+
+    @contextmanager
+    def _paced(self, rows: int, count: int) -> Iterator[None]:
+        """Steps with as many threads as are fastest just now."""
+        begun = self._pace.begin(rows)
+        with self._pace.restored():
+            yield
+        if begun is not None:
+            self._pace.end(begun, count)
+
+    def _all_finite(self, loss: Any) -> bool:
+        """Whether a step that may have left something that is not finite has left nothing of the kind."""
+        return bool(np.isfinite(loss) and np.isfinite(self._held.p).all())
+
+
+@contextmanager
+def _team(threads: int) -> Iterator[int]:
+    """The threads that a bundle may have: one where another fit of this process is at work.
+
+    Two teams that wait for each other's threads would wait for ever.
+    """
+    alone = threads > 1 and _at_work.acquire(blocking=False)
+    try:
+        yield threads if alone else 1
+    finally:
+        if alone:
+            _at_work.release()
+
+
+def _view(buffers: Any, piece: Piece) -> Any:
+    size = int(np.prod(piece.shape))
+    return buffers[piece.panel, piece.start : piece.start + size].reshape(piece.shape)
+
+
+def _library() -> Blas:
+    found = multiplying_library()
+    if found is None:
+        msg = "NumPy's BLAS cannot be called"
+        raise NotImplementedError(msg)
+    return found
+
+
+def _way_to_others() -> int:
+    """The address of the C library's ``sched_yield``, 0 where there is none."""
+    found = getattr(ctypes.CDLL(None), "sched_yield", None)
+    return 0 if found is None else ctypes.cast(found, ctypes.c_void_p).value or 0
