@@ -60,6 +60,7 @@ PUBLIC_ROOMS = {
     "polydnn.storage",
     "polydnn.execution",
     "polydnn.executors",
+    "polydnn.executors.on_numpy",
     "polydnn.batch_size",
 }
 DRIVES_THE_COMMAND = {"benchmarks/kill_loop.py"}  # it kills the command line, forked from its own process

@@ -17,7 +17,8 @@ OFFERED = {
     "polydnn-lion": {"optimizer": ["lion"]},
     "polydnn-numba": {"executor": ["numba"]},
 }
-PUBLIC = {"polydnn", "polydnn.errors", "polydnn.testing", "polydnn.execution", "polydnn.executors"}
+PUBLIC = {"polydnn", "polydnn.errors", "polydnn.testing"}
+PUBLIC |= {"polydnn.execution", "polydnn.executors", "polydnn.executors.on_numpy"}  # for executors
 
 
 def imported(source: str) -> Iterator[str]:

@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from polydnn.execution.tuning import fastest_made
-from polydnn.executors.on_numpy.blas import Blas, libraries, thread_limit
-from polydnn.executors.on_numpy.buffers import aligned
+from polydnn.executors.on_numpy import Blas, aligned, fastest_made, libraries, thread_limit
 
 __all__ = ["multiplying_library"]
 

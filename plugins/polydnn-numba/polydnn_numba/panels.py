@@ -10,12 +10,8 @@ from typing import Any
 import numpy as np
 
 from polydnn import StepPlan
-from polydnn.arrays import usable_threads
 from polydnn.execution import Data, Executor, Key
-from polydnn.executors.on_numpy.blas import Blas, thread_limit
-from polydnn.executors.on_numpy.buffers import aligned
-from polydnn.executors.on_numpy.team import together
-from polydnn.executors.on_numpy.threads import ThreadPace
+from polydnn.executors.on_numpy import Blas, ThreadPace, aligned, thread_limit, together, usable_threads
 from polydnn_numba.multiplying import multiplying_library
 from polydnn_numba.native import APART
 from polydnn_numba.panel_bundle import steps

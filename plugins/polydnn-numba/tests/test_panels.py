@@ -12,7 +12,7 @@ from polydnn_numba.panels import PanelExecutor
 from polydnn import Dense, Dropout, Normalization, StepPlan, Trainer
 from polydnn.errors import ShapeError
 from polydnn.execution import Data, Key, PureExecutor, first_state, reference_step
-from polydnn.executors.on_numpy.threads import ThreadPace
+from polydnn.executors.on_numpy import ThreadPace
 
 BATCHES = [1, 16, 33, 700]
 """One example, a vector of them, a part of one behind two, and several blocks."""
