@@ -13,8 +13,11 @@ from polydnn.execution.tuning import SETTLE, fastest_made
 
 __all__ = ["TOLERANCE", "Candidate", "Choice", "FirstBatch", "choose"]
 
-TIMED_STEPS, TIMED_WORK = 32, 2**20
-"""Executors are timed on a bundle of steps, as a fit runs them, unless each takes long enough by itself."""
+TIMED_STEPS, TIMED_WORK = 32, 2**30
+"""Executors are timed on a bundle of steps, as a fit runs them: so many, or fewer if these multiply more than that."""
+
+THREADED = 2**14
+"""Parameters from which on executors use threads, whose rest before the next one's turn has to be waited for."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,8 @@ def _fastest(plan: StepPlan, batch: FirstBatch, agreeing: dict[str, Executor]) -
         return first, f"executor {first!r} agrees with the reference"
 
     rows = int(batch.x.shape[0])
-    count = TIMED_STEPS if rows * plan.network.parameter_count() < TIMED_WORK else 1
+    size = plan.network.parameter_count()
+    count = max(min(TIMED_STEPS, TIMED_WORK // max(rows * size, 1)), 1)
 
     def timed(executor: Executor) -> Callable[[], None]:
         def run() -> None:
@@ -121,4 +125,4 @@ def _fastest(plan: StepPlan, batch: FirstBatch, agreeing: dict[str, Executor]) -
 
     question = {"what": "executor", **plan.describe(), "rows": rows, "steps": count}
     makers = {name: partial(timed, executor) for name, executor in agreeing.items()}
-    return fastest_made(question, makers, settle=SETTLE if count == 1 else 0.0)
+    return fastest_made(question, makers, settle=SETTLE if size >= THREADED else 0.0)

@@ -89,6 +89,25 @@ def test_steps_that_take_longer_than_threads_to_wake() -> None:
     assert machine.step() == 2
 
 
+def test_what_the_first_step_had_to_prepare_teaches_nothing() -> None:
+    machine = Machine(lambda threads, now: 5.0 if now == 0.0 else 0.010 / threads)
+    machine.step()
+    machine.now += 1.0  # nothing is known yet when a trial would be due
+    assert machine.used(5.0).count(1) < 50
+    assert machine.step() == 2
+
+
+def test_bundles_of_any_number_of_steps_teach_how_long_one_takes() -> None:
+    machine = Machine(lambda threads, now: 0.0)
+    for turn in range(2000):
+        begun = machine.pace.begin(64)
+        count = 1 if turn % 3 else 50
+        machine.now += count * 0.001 * machine.library.threads
+        if begun is not None:
+            machine.pace.end(begun, count)
+    assert machine.pace.single
+
+
 def test_batches_of_another_size_teach_nothing() -> None:
     machine = Machine(lambda threads, now: 0.010 / threads)
     machine.used(1.0)

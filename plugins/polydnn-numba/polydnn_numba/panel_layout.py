@@ -12,7 +12,7 @@ from polydnn_numba.lanes import BYTES
 from polydnn_numba.layout import Space
 from polydnn_numba.recognition import Rule, activation_kind, is_dense, is_normalization, loss_kind
 
-__all__ = ["PanelLayout", "Piece", "panel_layout"]
+__all__ = ["BLOCK", "PanelLayout", "Piece", "panel_layout"]
 
 BLOCK = 512
 """The most examples worked on at once: enough for products at full speed, and few enough for the caches."""
@@ -46,6 +46,12 @@ class PanelLayout:
     work_size: int
     normalization: tuple[str, str] | None
     """The names of shift and scale."""
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """The inputs and units of the largest panel of a hidden layer."""
+        shapes = [(int(self.table[index, 0]), int(self.panels[index, -1, 2])) for index in range(len(self.table) - 1)]
+        return max(shapes, key=lambda shape: shape[0] * shape[1])
 
     def with_labels(self) -> np.ndarray[Any, Any] | None:
         """``fixed`` for targets that are labels; None for a loss that takes none."""

@@ -11,12 +11,12 @@ import numpy as np
 
 from polydnn import StepPlan
 from polydnn.execution import Data, Executor, Key
-from polydnn.executors.on_numpy import Blas, ThreadPace, aligned, thread_limit, together, usable_threads
+from polydnn.executors.on_numpy import Blas, ThreadPace, aligned, libraries, thread_limit, together, usable_threads
 from polydnn_numba.multiplying import multiplying_library
 from polydnn_numba.native import APART
 from polydnn_numba.panel_bundle import steps
 from polydnn_numba.panel_held import STATISTICS, Held, Rows
-from polydnn_numba.panel_layout import Piece, panel_layout
+from polydnn_numba.panel_layout import BLOCK, Piece, panel_layout
 from polydnn_numba.recognition import optimizer_rule
 from polydnn_numba.rows import NO_LABELS, prepared
 from polydnn_numba.updates import SLOTS
@@ -38,27 +38,38 @@ class PanelExecutor(Executor):
         if plan.backend.library != "numpy":
             msg = f"it computes on NumPy arrays, not on those of {plan.backend.library}"
             raise NotImplementedError(msg)
+        if not libraries():
+            msg = "NumPy's BLAS cannot be called"
+            raise NotImplementedError(msg)
         self._rule = optimizer_rule(plan.optimizer)
         self._layout = panel_layout(plan, self._rule, panels or usable_threads())
         self._dtype = np.dtype(plan.network.dtype)
-        self._held = self._holding(_library())
+        self._libraries: dict[int, Blas] = {}
+        self._held = self._holding()
         self._nothing = np.zeros(0, self._dtype)
         self._fixed_for_labels = self._layout.with_labels()
         self.threads = min(self._layout.panels.shape[1], usable_threads())
         self._pace = ThreadPace([self])
         self._finite = True
 
-    def _holding(self, blas: Blas) -> Held:
+    def _holding(self) -> Held:
         layout, plan = self._layout, self.plan
         panels, penalties = layout.panels.shape[1], self.plan.penalties
         decay = plan.optimizer.weight_decay if penalties.weight_decay is None else penalties.weight_decay
         return Held(
-            blas.address("gemm", self._dtype.name), np.dtype(blas.integer).type(0), _way_to_others(),
+            0, np.dtype(libraries()[0].integer).type(0), _way_to_others(),
             layout.table, layout.alphas, layout.panels, layout.fixed, np.asarray([*self._rule.options, decay]),
             self._zeros(panels, layout.size), self._zeros(panels, layout.size),
             self._zeros(panels, SLOTS, layout.size), self._zeros(layout.work_size),
             np.zeros((2, panels, max(len(STATISTICS), APART))), np.zeros(panels * APART, np.int64),
         )  # fmt: skip
+
+    def _library(self, rows: int) -> Blas:
+        """What multiplies batches of so many rows."""
+        rows = min(rows, BLOCK)
+        if rows not in self._libraries:
+            self._libraries[rows] = multiplying_library(*self._layout.largest, rows, self._dtype.name)
+        return self._libraries[rows]
 
     def _zeros(self, *shape: int) -> Any:
         return aligned(int(np.prod(shape)), self._dtype).reshape(shape)
@@ -122,7 +133,10 @@ class PanelExecutor(Executor):
             data.x, data.x if of_labels else data.y, data.y if of_labels else NO_LABELS,
             self._nothing if data.weights is None else data.weights, self._shift, self._scale,
         )  # fmt: skip
-        held = self._held._replace(fixed=self._fixed_for_labels) if of_labels else self._held
+        held = self._held._replace(
+            blas=self._library(batch_size).address("gemm", self._dtype.name),
+            fixed=self._fixed_for_labels if of_labels else self._held.fixed,
+        )
         shared = (held, rows, order, batch_size, rates, first_step, losses)
         with _team(self.threads) as threads:
             return self._all_at_once([partial(steps, *shared, each, threads) for each in range(threads)])
@@ -168,14 +182,6 @@ def _team(threads: int) -> Iterator[int]:
 def _view(buffers: Any, piece: Piece) -> Any:
     size = int(np.prod(piece.shape))
     return buffers[piece.panel, piece.start : piece.start + size].reshape(piece.shape)
-
-
-def _library() -> Blas:
-    found = multiplying_library()
-    if found is None:
-        msg = "NumPy's BLAS cannot be called"
-        raise NotImplementedError(msg)
-    return found
 
 
 def _way_to_others() -> int:

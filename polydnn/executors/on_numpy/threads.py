@@ -70,7 +70,7 @@ class ThreadPace:
             self._rows = rows
         if rows != self._rows:
             return None
-        if not self._trying and self._clock() >= self._due:
+        if not self._trying and self._clock() >= self._due and len(self._recent[self._single]) >= TRIAL_STEPS:
             self._try()
         for blas, count in self._all:
             wanted = 1 if self.single else count
