@@ -97,6 +97,20 @@ def test_what_the_first_step_had_to_prepare_teaches_nothing() -> None:
     assert machine.step() == 2
 
 
+def test_after_a_pause_cold_steps_are_not_compared_with_warm_ones() -> None:
+    """A trial of one thread that comes right after a pause would find it ahead of two that are not awake yet."""
+    since = -1.0
+
+    def seconds(threads: int, now: float) -> float:
+        return 0.02 if threads == 1 else 0.01 if now > since + 0.06 else 0.03
+
+    machine = Machine(seconds)
+    for _ in range(20):
+        since = machine.now
+        assert machine.used(0.3).count(1) <= 3
+        machine.now += 2.0
+
+
 def test_bundles_of_any_number_of_steps_teach_how_long_one_takes() -> None:
     machine = Machine(lambda threads, now: 0.0)
     for turn in range(2000):

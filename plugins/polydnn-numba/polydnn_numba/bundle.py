@@ -10,6 +10,7 @@ from polydnn_numba.compiling import COMPILED, FINGERPRINT, INLINED, kept
 from polydnn_numba.dense import accumulate_gradient, backward, forward
 from polydnn_numba.lanes import BYTES, load, store
 from polydnn_numba.losses import LABELS, cost
+from polydnn_numba.native import meet, share_of
 from polydnn_numba.updates import clip, decay, penalize, update
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "DENSE",
     "DROPOUT",
     "FIXED",
+    "KNOWN",
     "NUMBERS",
     "OUT_OF_RANGE",
     "gather_targets",
@@ -37,6 +39,12 @@ TARGETS, SHARES, D, OTHER_D, SPREAD, BLOCK, NORMALIZED, LOSS, OPTIMIZER, PARAMET
 
 NUMBERS = ("l1", "l2", "weight_decay", "clip_value", "clip_norm")
 L1, L2, DECAY, CLIP_VALUE, CLIP_NORM = range(len(NUMBERS))
+
+KNOWN = ("loss", "there", "verdict")
+"""What is known of a part of a batch: its part of the loss, and whether its rows are there; of the first also how the
+step ended."""
+LOSS_OF_PART, THERE, VERDICT = range(len(KNOWN))
+FINE, NOT_FINITE, MISSING = 0.0, 1.0, 2.0
 
 OUT_OF_RANGE = 0
 
@@ -173,9 +181,12 @@ def _count_missing(rows, number):
 
 @njit(**INLINED)
 def _differentiate_batch(
-    x, y, labels, weights, rows, batch, table, alphas, fixed, shift, scale, p, g, work, noise
+    x, y, labels, weights, rows, batch, first, end, table, alphas, fixed, shift, scale, p, g, work, noise
 ):  # fmt: skip
-    """Add the gradient of a batch to ``g``, a block of examples at a time; whether its rows are there, and its cost."""
+    """Add the gradient of examples ``first`` to ``end`` of a batch to ``g``, a block of them at a time.
+
+    Whether the rows are there, and the cost.
+    """
     lanes = BYTES // work.itemsize
     one = work.dtype.type(1.0)
     row_wise = fixed[BLOCK] < 0
@@ -183,8 +194,8 @@ def _differentiate_batch(
     last = table[len(table) - 1]
     loss = one * 0.0
     factor = one
-    for start in range(0, batch, block):
-        count = min(block, batch - start)
+    for start in range(first, end, block):
+        count = min(block, end - start)
         s = (count + lanes - 1) // lanes * lanes
         wide = s
         if batch == 1 and not row_wise:
@@ -192,7 +203,7 @@ def _differentiate_batch(
         here = rows[start : start + count]
         if not _gather(x, here, fixed[NORMALIZED], shift, scale, work, table[0][X], s, count):
             return False, loss
-        if start == 0 and len(weights) > 0:
+        if start == first and len(weights) > 0:
             if _count_missing(rows, len(x)) > 0:
                 return False, loss
             factor = one * total_weight(weights, rows, batch)
@@ -217,6 +228,27 @@ def _move(fixed, numbers, options, p, g, slots, weight_mask, rate, step):
     return fine
 
 
+@njit(**INLINED)
+def _learn(fixed, numbers, options, p, g, slots, weight_mask, rate, step, known, loss):
+    """Move the parameters along the sum of the parts' gradients; how that ended."""
+    total_loss = p.dtype.type(known[0, LOSS_OF_PART])
+    there = known[0, THERE] == 1.0
+    own = g[0]
+    for part in range(1, len(g)):
+        total_loss += p.dtype.type(known[part, LOSS_OF_PART])
+        there = there and known[part, THERE] == 1.0
+        other = g[part]
+        for i in range(0, len(own), BYTES // own.itemsize):
+            store(own, i, load(own, i) + load(other, i))
+    if not there:
+        return MISSING
+    if numbers[L1] > 0.0 or numbers[L2] > 0.0:
+        total_loss += penalize(p, own, weight_mask, numbers[L1], numbers[L2])
+    fine = _move(fixed, numbers, options, p, own, slots, weight_mask, rate, step)
+    loss[0] = total_loss
+    return FINE if total_loss * 0.0 == 0.0 and fine else NOT_FINITE
+
+
 def _compiled() -> Callable[..., Any]:
     """The bundle, compiled when it is first called with a dtype, and kept on disk."""
     fingerprint = FINGERPRINT
@@ -226,33 +258,46 @@ def _compiled() -> Callable[..., Any]:
         x, y, labels, weights, order, batch, rates, first_step,
         table, alphas, fixed, numbers, options, shift, scale,
         p, g, slots, weight_mask, work, noise, losses,
+        parts, known, counters, give_way, me, threads,
     ):  # fmt: skip
-        """Run len(rates) steps; how many were run, OUT_OF_RANGE where ``order`` names no row.
+        """One thread's part of len(rates) steps; how many were run, OUT_OF_RANGE where ``order`` names no row.
 
         After a step whose loss or parameters are not finite it stops, and gives the number of steps below zero.
 
         ``x`` (rows, features), ``y`` (rows, outputs) or ``labels`` (rows,), ``weights`` (rows,) or empty, ``order``
-        (steps * batch,); ``p``, ``g`` and the rows of ``slots`` are flat and as long as whole vectors; ``noise`` holds
-        for every step the masks of its dropouts, one after the other.
+        (steps * batch,); ``p`` and the rows of ``slots`` are flat and as long as whole vectors; ``noise`` holds for
+        every step the masks of its dropouts, one after the other. A batch is cut into ``parts``, each with a row of
+        ``g``, of ``work`` and of ``known`` (KNOWN); the first thread adds their gradients up and moves the parameters.
         """
         noise_of_step = len(noise) // len(rates)
         _ = fingerprint
+        lanes, turn = BYTES // work.itemsize, 1
         for done in range(len(rates)):
-            rate = rates[done]
             rows = order[done * batch : (done + 1) * batch]
             drawn = noise[done * noise_of_step : (done + 1) * noise_of_step]
-            for i in range(0, len(g), BYTES // work.itemsize):
-                store(g, i, 0.0)
-            there, loss = _differentiate_batch(
-                x, y, labels, weights, rows, batch, table, alphas, fixed, shift, scale, p, g, work, drawn
-            )
-            if not there:
+            for part in range(me, parts, threads):
+                own, desk = g[part], work[part]
+                for i in range(0, len(own), lanes):
+                    store(own, i, 0.0)
+                first, end = share_of(batch, lanes, parts, part)
+                there, cost_of_part = _differentiate_batch(
+                    x, y, labels, weights, rows, batch, first, end, table, alphas, fixed, shift, scale, p, own, desk,
+                    drawn,
+                )  # fmt: skip
+                known[part, LOSS_OF_PART], known[part, THERE] = cost_of_part, there
+            if threads > 1:
+                meet(counters, me, threads, turn, give_way)
+            if me == 0:
+                known[0, VERDICT] = _learn(
+                    fixed, numbers, options, p, g[:parts], slots, weight_mask, rates[done], first_step + done,
+                    known, losses[done : done + 1],
+                )  # fmt: skip
+            if threads > 1:
+                meet(counters, me, threads, turn + 1, give_way)
+                turn += 2
+            if known[0, VERDICT] == MISSING:
                 return OUT_OF_RANGE
-            if numbers[L1] > 0.0 or numbers[L2] > 0.0:
-                loss += penalize(p, g, weight_mask, numbers[L1], numbers[L2])
-            fine = _move(fixed, numbers, options, p, g, slots, weight_mask, rate, first_step + done)
-            losses[done] = loss
-            if not (loss * 0.0 == 0.0 and fine):
+            if known[0, VERDICT] == NOT_FINITE:
                 return -done - 1
         return len(rates)
 

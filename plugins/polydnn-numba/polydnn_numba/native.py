@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from polydnn_numba.compiling import COMPILED
 
-__all__ = ["APART", "NO", "YES", "gemm", "meet"]
+__all__ = ["APART", "NO", "YES", "gemm", "meet", "share_of"]
 
 NO, YES = 111, 112
 """Whether CBLAS takes a matrix as it lies, or transposed."""
@@ -67,7 +67,14 @@ def gemm(
     return wanted, code
 
 
-# ---- threads that wait for each other ------------------------------------------------------------------------------
+# ---- threads that share work, and wait for each other ----------------------------------------------------------------
+
+
+@njit(**COMPILED)
+def share_of(size, lanes, parts, part):
+    """The part of ``size`` places that one of several sees to, in whole vectors as far as they go."""
+    vectors = (size + lanes - 1) // lanes
+    return min(vectors * part // parts * lanes, size), min(vectors * (part + 1) // parts * lanes, size)
 
 
 @njit(**COMPILED)

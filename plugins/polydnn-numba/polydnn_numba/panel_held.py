@@ -19,7 +19,6 @@ __all__ = [
     "in_vectors",
     "input_of",
     "lanes_of",
-    "share_of",
 ]
 
 COLUMNS = ("m", "n", "biased", "activation", "x", "z", "y")
@@ -100,13 +99,6 @@ class Block(NamedTuple):
 
 
 # ---- who does what -----------------------------------------------------------------------------------------------
-
-
-@njit(**COMPILED)
-def share_of(size, lanes, panels, q):
-    """The part of ``size`` places that a panel sees to, in whole vectors as far as they go."""
-    vectors = (size + lanes - 1) // lanes
-    return min(vectors * q // panels * lanes, size), min(vectors * (q + 1) // panels * lanes, size)
 
 
 @njit(**COMPILED)

@@ -7,7 +7,7 @@ from polydnn_numba.bundle import gather_targets, share_out
 from polydnn_numba.compiling import COMPILED
 from polydnn_numba.lanes import BYTES, load, store, total
 from polydnn_numba.losses import LABELS, cost
-from polydnn_numba.native import NO, YES, gemm
+from polydnn_numba.native import NO, YES, gemm, share_of
 from polydnn_numba.panel_held import (
     ACROSS,
     ACTIVATION,
@@ -30,7 +30,6 @@ from polydnn_numba.panel_held import (
     in_vectors,
     input_of,
     lanes_of,
-    share_of,
 )
 
 __all__ = ["backward", "finish", "forward", "gather", "gradient", "send_down"]

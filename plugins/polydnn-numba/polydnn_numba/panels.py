@@ -1,17 +1,13 @@
 """The executor for large networks of dense layers: weights in panels, one for each thread, steps in compiled code."""
 
-import ctypes
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from polydnn import StepPlan
 from polydnn.execution import Data, Executor, Key
-from polydnn.executors.on_numpy import Blas, ThreadPace, aligned, libraries, thread_limit, together, usable_threads
+from polydnn.executors.on_numpy import Blas, aligned, libraries, thread_limit, usable_threads
 from polydnn_numba.multiplying import multiplying_library
 from polydnn_numba.native import APART
 from polydnn_numba.panel_bundle import steps
@@ -19,14 +15,10 @@ from polydnn_numba.panel_held import STATISTICS, Held, Rows
 from polydnn_numba.panel_layout import BLOCK, Piece, panel_layout
 from polydnn_numba.recognition import optimizer_rule
 from polydnn_numba.rows import NO_LABELS, prepared
+from polydnn_numba.teams import GIVE_WAY, Team
 from polydnn_numba.updates import SLOTS
 
 __all__ = ["PanelExecutor"]
-
-ALL_PAST = 2**62
-"""A count of meetings that no thread waits for."""
-
-_at_work = threading.Lock()
 
 
 class PanelExecutor(Executor):
@@ -45,11 +37,10 @@ class PanelExecutor(Executor):
         self._layout = panel_layout(plan, self._rule, panels or usable_threads())
         self._dtype = np.dtype(plan.network.dtype)
         self._libraries: dict[int, Blas] = {}
+        self._team = Team(self._layout.panels.shape[1])
         self._held = self._holding()
         self._nothing = np.zeros(0, self._dtype)
         self._fixed_for_labels = self._layout.with_labels()
-        self.threads = min(self._layout.panels.shape[1], usable_threads())
-        self._pace = ThreadPace([self])
         self._finite = True
 
     def _holding(self) -> Held:
@@ -57,11 +48,11 @@ class PanelExecutor(Executor):
         panels, penalties = layout.panels.shape[1], self.plan.penalties
         decay = plan.optimizer.weight_decay if penalties.weight_decay is None else penalties.weight_decay
         return Held(
-            0, np.dtype(libraries()[0].integer).type(0), _way_to_others(),
+            0, np.dtype(libraries()[0].integer).type(0), GIVE_WAY,
             layout.table, layout.alphas, layout.panels, layout.fixed, np.asarray([*self._rule.options, decay]),
             self._zeros(panels, layout.size), self._zeros(panels, layout.size),
             self._zeros(panels, SLOTS, layout.size), self._zeros(layout.work_size),
-            np.zeros((2, panels, max(len(STATISTICS), APART))), np.zeros(panels * APART, np.int64),
+            np.zeros((2, panels, max(len(STATISTICS), APART))), self._team.counters,
         )  # fmt: skip
 
     def _library(self, rows: int) -> Blas:
@@ -115,7 +106,7 @@ class PanelExecutor(Executor):
             raise IndexError(msg)
         losses = np.empty(len(rates), self._dtype)
         given, done, self._finite = np.asarray(rates, np.float64), 0, True
-        with thread_limit(True), self._paced(batch_size, len(rates)):
+        with thread_limit(True):
             while done < len(rates) and self._finite:
                 part = order[done * batch_size : len(rates) * batch_size]
                 taken = self._run(data, part, batch_size, given[done:], key.step + done, losses[done:])
@@ -138,53 +129,13 @@ class PanelExecutor(Executor):
             fixed=self._fixed_for_labels if of_labels else self._held.fixed,
         )
         shared = (held, rows, order, batch_size, rates, first_step, losses)
-        with _team(self.threads) as threads:
-            return self._all_at_once([partial(steps, *shared, each, threads) for each in range(threads)])
-
-    def _all_at_once(self, parts: Sequence[Callable[[], int]]) -> int:
-        """Run the parts of all threads; where one cannot even begin, the others are not left waiting for it."""
-        counters = self._held.counters
-        counters[...] = 0
-        try:
-            return int(together(parts)[0])
-        except BaseException:
-            counters[...] = ALL_PAST
-            raise
-
-    @contextmanager
-    def _paced(self, rows: int, count: int) -> Iterator[None]:
-        """Steps with as many threads as are fastest just now."""
-        begun = self._pace.begin(rows)
-        with self._pace.restored():
-            yield
-        if begun is not None:
-            self._pace.end(begun, count)
+        return self._team.run(lambda me, threads: steps(*shared, me, threads), batch_size, len(rates))
 
     def _all_finite(self, loss: Any) -> bool:
         """Whether a step that may have left something that is not finite has left nothing of the kind."""
         return bool(np.isfinite(loss) and np.isfinite(self._held.p).all())
 
 
-@contextmanager
-def _team(threads: int) -> Iterator[int]:
-    """The threads that a bundle may have: one where another fit of this process is at work.
-
-    Two teams that wait for each other's threads would wait for ever.
-    """
-    alone = threads > 1 and _at_work.acquire(blocking=False)
-    try:
-        yield threads if alone else 1
-    finally:
-        if alone:
-            _at_work.release()
-
-
 def _view(buffers: Any, piece: Piece) -> Any:
     size = int(np.prod(piece.shape))
     return buffers[piece.panel, piece.start : piece.start + size].reshape(piece.shape)
-
-
-def _way_to_others() -> int:
-    """The address of the C library's ``sched_yield``, 0 where there is none."""
-    found = getattr(ctypes.CDLL(None), "sched_yield", None)
-    return 0 if found is None else ctypes.cast(found, ctypes.c_void_p).value or 0

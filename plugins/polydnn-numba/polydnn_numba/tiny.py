@@ -7,17 +7,22 @@ import numpy as np
 
 from polydnn import StepPlan
 from polydnn.execution import Data, Executor, Key
-from polydnn_numba.bundle import OUT_OF_RANGE, steps
+from polydnn.executors.on_numpy import usable_threads
+from polydnn_numba.bundle import KNOWN, OUT_OF_RANGE, steps
 from polydnn_numba.lanes import BYTES
 from polydnn_numba.layout import layout_of
+from polydnn_numba.native import APART
 from polydnn_numba.recognition import optimizer_rule
 from polydnn_numba.rows import NO_LABELS, prepared
+from polydnn_numba.teams import GIVE_WAY, Team
 from polydnn_numba.updates import SLOTS
 
 __all__ = ["TinyExecutor"]
 
 MOST_NOISE = 1 << 20
 """Numbers of dropout masks drawn at once."""
+WORTH = 2**16
+"""Multiplications of a step that are worth a thread: some five microseconds, where to meet takes a fifth of one."""
 
 
 class TinyExecutor(Executor):
@@ -31,13 +36,15 @@ class TinyExecutor(Executor):
         self._rule = optimizer_rule(plan.optimizer)
         self._layout = layout_of(plan, self._rule)
         self._dtype = np.dtype(plan.network.dtype)
-        size = self._layout.size
-        self._parameters, self._gradients = self._zeros(size), self._zeros(size)
+        size, self._most = self._layout.size, usable_threads()
+        self._parameters, self._gradients = self._zeros(size), self._zeros(self._most * size).reshape(self._most, size)
         self._slots = self._zeros(SLOTS * size).reshape(SLOTS, size)
         self._weight_mask = self._zeros(size)
         for place in self._layout.places:
             self._weight_mask[place.span] = place.name in plan.weight_names
-        self._work = self._zeros(self._layout.work_size)
+        self._work = self._zeros(self._most * self._layout.work_size).reshape(self._most, -1)
+        self._known = np.zeros((self._most, max(len(KNOWN), APART)))
+        self._teams: dict[int, Team] = {}
         self._options = np.asarray(self._rule.options, np.float64)
         self._nothing = np.zeros(0, self._dtype)
         self._fixed_for_labels = self._layout.with_labels()
@@ -103,7 +110,9 @@ class TinyExecutor(Executor):
         """Run a part of a bundle; the number of steps taken."""
         layout = self._layout
         of_labels = data.y.ndim == 1
-        taken: int = steps(
+        parts = self._parts(batch_size)
+        team = self._teams.setdefault(parts, Team(parts))
+        shared = (
             data.x, data.x if of_labels else data.y, data.y if of_labels else NO_LABELS,
             self._nothing if data.weights is None else data.weights, order, batch_size,
             np.asarray(rates, np.float64), key.step,
@@ -111,12 +120,19 @@ class TinyExecutor(Executor):
             self._options, self._shift, self._scale,
             self._parameters, self._gradients, self._slots, self._weight_mask, self._work,
             self._noise(batch_size, len(rates), key), losses,
+            parts, self._known, team.counters, GIVE_WAY,
         )  # fmt: skip
+        taken = team.run(lambda me, threads: steps(*shared, me, threads), batch_size, len(rates))
         if taken == OUT_OF_RANGE:
             msg = f"order must hold row numbers from 0 to {len(data.x) - 1}, found others."
             raise IndexError(msg)
         self._finite = taken > 0
         return abs(taken)
+
+    def _parts(self, batch_size: int) -> int:
+        """Into how many parts a batch of so many rows is cut: as many as processors, if each has enough to do."""
+        worth = min(batch_size * self._layout.size // WORTH, batch_size // (BYTES // self._dtype.itemsize))
+        return max(min(worth, self._most), 1)
 
     def _noise(self, batch_size: int, count: int, key: Key) -> np.ndarray[Any, Any]:
         """The masks of all dropouts, step by step, as the reference draws them."""

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from compared import ACTIVATIONS, BATCHES, LOSSES, OPTIMIZERS, ROWS, assert_agrees, chain, flat, ready, rows
 from polydnn_numba import numba_executor
+from polydnn_numba.teams import Team
+from polydnn_numba.tiny import TinyExecutor
 
 import polydnn
 from polydnn import Dense, Dropout, Normalization, Trainer
 from polydnn.errors import DTypeError, ShapeError
 from polydnn.execution import Data, Key, PureExecutor, first_state, reference_step
+from polydnn.executors.on_numpy import ThreadPace
 
 PENALTIES = [
     {"l1": 0.1},
@@ -142,6 +145,55 @@ def test_bundles_may_be_cut_anywhere(dtype: str, batch: int) -> None:
     for name, array in flat(whole).items():
         np.testing.assert_array_equal(flat(parts)[name], array)
         np.testing.assert_array_equal(flat(single)[name], array)
+
+
+def in_parts(trainer: Trainer, monkeypatch: pytest.MonkeyPatch, threads: int = 2) -> TinyExecutor:
+    """An executor that cuts a batch into three parts, whatever machine this is, run by so many threads."""
+    monkeypatch.setattr("polydnn_numba.tiny.usable_threads", lambda: 3)
+    monkeypatch.setattr("polydnn_numba.tiny.WORTH", 1)
+    executor = TinyExecutor(trainer.plan)
+    executor._teams[3] = team = Team(3)
+    team.threads, team._pace = threads, ThreadPace([])
+    return executor
+
+
+@pytest.mark.parametrize("batch", [48, 700])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_parts_of_a_batch_side_by_side(optimizer: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = [Dense(7, "tanh"), Dropout(0.2), Dense(6, "softmax"), Dense(3)]
+    trainer = chain(*layers, optimizer=optimizer, l1=0.1, clip_norm=0.1)
+    data = rows(trainer, weighted=True)
+    made: list[TinyExecutor] = []
+
+    def make(plan: Any) -> TinyExecutor:
+        made.append(in_parts(trainer, monkeypatch))
+        return made[-1]
+
+    assert_agrees(trainer, data, batch, make=make)
+    assert set(made[0]._teams) == {3}
+    order = np.random.default_rng(4).integers(0, ROWS, size=4 * batch)
+    reached = []
+    for threads in (1, 2, 3):
+        executor = ready(trainer, in_parts(trainer, monkeypatch, threads))
+        losses = executor.steps(data, order, batch, [0.1] * 4, Key(5, 7))
+        reached.append([*losses, *flat(executor).values()])
+    for one, *others in zip(*reached, strict=True):
+        for other in others:
+            np.testing.assert_array_equal(other, one)
+
+
+def test_a_part_without_its_rows_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = chain(Dense(6, "relu"), Dense(3))
+    order = np.arange(96) % ROWS
+    order[95] = ROWS
+    with pytest.raises(IndexError, match="order must hold row numbers from 0 to 89, found others"):
+        ready(trainer, in_parts(trainer, monkeypatch)).steps(rows(trainer), order, 48, [0.1, 0.1], Key(0, 1))
+
+
+def test_small_batches_are_left_in_one() -> None:
+    executor = TinyExecutor(chain(Dense(6, "relu"), Dense(3)).plan)
+    assert [executor._parts(batch) for batch in (1, 16, 256)] == [1, 1, 1]
+    assert executor._parts(2**20) == executor._most
 
 
 def test_masks_drawn_in_parts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ def run(trainer: Trainer, batch: int, cuts: list[int], threads: int | None = Non
     """Six steps, cut into bundles; everything that was reached."""
     executor = three(panels(trainer.plan))
     if threads is not None:
-        executor.threads, executor._pace = threads, ThreadPace([])
+        executor._team.threads, executor._team._pace = threads, ThreadPace([])
     executor.load(trainer.network.arrays, first_state(trainer.plan))
     order, losses = np.random.default_rng(4).integers(0, ROWS, size=6 * batch), []
     for start, end in zip([0, *cuts], [*cuts, 6], strict=True):
@@ -147,8 +147,8 @@ def test_no_thread_waits_for_one_that_could_not_begin(monkeypatch: pytest.Monkey
         msg = "can't start new thread"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr("polydnn_numba.panels.together", without_the_first)
-    executor.threads, executor._pace = 2, ThreadPace([])
+    monkeypatch.setattr("polydnn_numba.teams.together", without_the_first)
+    executor._team.threads, executor._team._pace = 2, ThreadPace([])
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(RuntimeError, match="can't start"):
             executor.steps(rows(trainer), np.arange(80), 16, [0.1] * 5, Key(0, 1))

@@ -5,7 +5,6 @@ both are tried now and then on real steps. Only products that round alike with a
 ``products``), so that the bits of a run do not depend on who else was at work.
 """
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +27,6 @@ SHORTEST, LONGEST = 1.0, 20.0
 FAR = 1.5
 """Times as long as the other: so far behind that a trial need not come back soon."""
 
-NEVER = math.inf
-
 COST = 10.0
 """The time between two trials in lengths of a trial, at least."""
 
@@ -44,14 +41,14 @@ class ThreadPace:
     """Sets the threads before a step and learns from how long it took."""
 
     def __init__(self, libraries: Sequence[Threaded], clock: Callable[[], float] = time.perf_counter) -> None:
-        self._libraries = libraries
         self._all = [(each, each.threads) for each in libraries]
         self.most = max((count for _, count in self._all), default=1)
         self._clock = clock
         self._recent: dict[bool, deque[float]] = {each: deque(maxlen=RECENT) for each in (False, True)}
         self._single = self._trying = False
-        self._tried = self._until = self._awake = 0.0
-        self._interval, self._due = SHORTEST, NEVER
+        self._last: float | None = None
+        self._tried = self._awake = self._due = 0.0
+        self._interval = SHORTEST
         self._rows = 0
 
     @property
@@ -70,8 +67,11 @@ class ThreadPace:
             self._rows = rows
         if rows != self._rows:
             return None
-        if not self._trying and self._clock() >= self._due and len(self._recent[self._single]) >= TRIAL_STEPS:
-            self._try()
+        now = self._clock()
+        if self._last is not None and now - self._last > WAKING:
+            self._rest(now)
+        if not self._trying and now >= self._due and len(self._recent[self._single]) >= TRIAL_STEPS:
+            self._try(now)
         for blas, count in self._all:
             wanted = 1 if self.single else count
             if blas.threads != wanted:
@@ -80,17 +80,17 @@ class ThreadPace:
 
     def end(self, begun: float, steps: int = 1) -> None:
         """Learn how long the step took, or so many of them."""
-        now, recent = self._clock(), self._recent[self.single]
-        if self._due == NEVER:  # whatever the first call had to prepare teaches nothing
-            self._awake = self._due = now + WAKING
+        now, first = self._clock(), self._last is None
+        self._last = now
+        if first:  # whatever the first call had to prepare teaches nothing
+            self._rest(now)
+        if now <= self._awake:
             return
-        taken = (now - begun) / steps
-        if recent and not self._trying and now > self._awake and taken > 3.0 * median(recent):
+        taken, recent = (now - begun) / steps, self._recent[self.single]
+        if recent and not self._trying and taken > 3.0 * median(recent):
             self._due = now  # something has changed
         recent.append(taken)
-        if self._trying and len(recent) >= TRIAL_STEPS and now >= self._until:
-            self._trying = False
-            self._awake = now + WAKING
+        if self._trying and len(recent) >= TRIAL_STEPS:
             self._judge(now)
 
     @contextmanager
@@ -103,15 +103,24 @@ class ThreadPace:
                 if blas.threads != count:
                     blas.threads = count
 
-    def _try(self) -> None:
+    def _rest(self, now: float) -> None:
+        """Begin anew after a pause, in which threads have gone to sleep."""
+        self._trying = False
+        for recent in self._recent.values():
+            recent.clear()
+        self._awake = now + WAKING
+        self._due = max(self._due, self._awake)
+
+    def _try(self, now: float) -> None:
         """Begin a trial of the number that is not in use; all threads are given the time to wake."""
         self._trying = True
         self._recent[self.single].clear()
-        self._tried = self._clock()
-        self._until = self._tried + (WAKING if self._single else 0.0)
+        self._tried = now
+        self._awake = now + (WAKING if self._single else 0.0)
 
     def _judge(self, now: float) -> None:
         """After a trial: change over where it was faster, and say when the next one is due."""
+        self._trying = False
         current, other = median(self._recent[self._single]), median(self._recent[not self._single])
         if other < 0.95 * current:
             self._single = not self._single
@@ -120,4 +129,5 @@ class ThreadPace:
             self._interval = min(2.0 * self._interval, LONGEST)
         else:
             self._interval = SHORTEST
+        self._awake = now + (0.0 if self._single else WAKING)
         self._due = now + max(self._interval, COST * (now - self._tried))
