@@ -105,9 +105,10 @@ def _move(held, q, at, size, decaying, g, g_at, rate, step):
             p[i] *= factor
     for i in range(size, whole):
         g[g_at + i] = 0.0
+    second, third = min(1, len(slots) - 1), min(2, len(slots) - 1)  # another array where it does not have so many
     fine = update(
         held.fixed[OPTIMIZER], held.options, p[at : at + whole], g[g_at : g_at + whole],
-        slots[0, at : at + whole], slots[1, at : at + whole], slots[2, at : at + whole], rate, step,
+        slots[0, at : at + whole], slots[second, at : at + whole], slots[third, at : at + whole], rate, step,
     )  # fmt: skip
     for i in range(at + size, at + whole):
         p[i] = 0.0

@@ -62,9 +62,9 @@ class Held(NamedTuple):
     p: Any
     """Parameters, (panels, size), each row whole vectors long."""
     g: Any
-    """Gradients likewise, for batches of several blocks."""
+    """Gradients likewise for batches of several blocks, (panels, 0) before the first."""
     slots: Any
-    """The optimizer's arrays, (panels, slots, size)."""
+    """The optimizer's arrays, (panels, slots, size); the parameters where it has none."""
     work: Any
     """The workspace, flat."""
     statistics: Any

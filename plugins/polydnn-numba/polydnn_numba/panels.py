@@ -16,7 +16,6 @@ from polydnn_numba.panel_layout import BLOCK, Piece, panel_layout
 from polydnn_numba.recognition import optimizer_rule
 from polydnn_numba.rows import NO_LABELS, prepared
 from polydnn_numba.teams import GIVE_WAY, Team
-from polydnn_numba.updates import SLOTS
 
 __all__ = ["PanelExecutor"]
 
@@ -47,11 +46,12 @@ class PanelExecutor(Executor):
         layout, plan = self._layout, self.plan
         panels, penalties = layout.panels.shape[1], self.plan.penalties
         decay = plan.optimizer.weight_decay if penalties.weight_decay is None else penalties.weight_decay
+        p, rows = self._zeros(panels, layout.size), 1 + max(self._rule.slots.values(), default=-1)
+        slots = self._zeros(panels, rows, layout.size) if rows else p[:, None]
         return Held(
             0, np.dtype(libraries()[0].integer).type(0), GIVE_WAY,
             layout.table, layout.alphas, layout.panels, layout.fixed, np.asarray([*self._rule.options, decay]),
-            self._zeros(panels, layout.size), self._zeros(panels, layout.size),
-            self._zeros(panels, SLOTS, layout.size), self._zeros(layout.work_size),
+            p, self._zeros(panels, 0), slots, self._zeros(layout.work_size),
             np.zeros((2, panels, max(len(STATISTICS), APART))), self._team.counters,
         )  # fmt: skip
 
@@ -124,6 +124,8 @@ class PanelExecutor(Executor):
             data.x, data.x if of_labels else data.y, data.y if of_labels else NO_LABELS,
             self._nothing if data.weights is None else data.weights, self._shift, self._scale,
         )  # fmt: skip
+        if batch_size > BLOCK and not self._held.g.size:
+            self._held = self._held._replace(g=np.zeros_like(self._held.p))
         held = self._held._replace(
             blas=self._library(batch_size).address("gemm", self._dtype.name),
             fixed=self._fixed_for_labels if of_labels else self._held.fixed,

@@ -111,7 +111,9 @@ class TinyExecutor(Executor):
         layout = self._layout
         of_labels = data.y.ndim == 1
         parts = self._parts(batch_size)
-        team = self._teams.setdefault(parts, Team(parts))
+        if parts not in self._teams:
+            self._teams[parts] = Team(parts)
+        team = self._teams[parts]
         shared = (
             data.x, data.x if of_labels else data.y, data.y if of_labels else NO_LABELS,
             self._nothing if data.weights is None else data.weights, order, batch_size,

@@ -1,5 +1,6 @@
 """Networks in panels: the reference's steps however they are combined, and the same bits with any number of threads."""
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -196,6 +197,40 @@ def test_row_numbers_out_of_range_are_refused(wrong: int) -> None:
     trainer = chain(Dense(100, "relu"), Dense(3))
     with pytest.raises(IndexError, match="order must hold row numbers from 0 to 89, found others"):
         ready(trainer, panels(trainer.plan)).steps(rows(trainer), np.asarray([0, wrong]), 2, [0.1], Key(0, 1))
+
+
+# ---- memory ----------------------------------------------------------------------------------------------------------
+
+
+def peak_bytes(trainer: Trainer, batch: int) -> int:
+    """The most that NumPy held while an executor was made and took three steps, beyond the data."""
+    data, order, state = rows(trainer), np.zeros(3 * batch, np.int64), first_state(trainer.plan)
+    ready(trainer, panels(trainer.plan)).steps(data, order[:1], 1, [0.01], Key(0, 1))  # what is compiled is no plan's
+    tracemalloc.start()
+    executor = panels(trainer.plan)
+    executor.load(trainer.network.arrays, state)
+    executor.steps(data, order, batch, [0.01] * 3, Key(0, 1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize(("optimizer", "slots"), [("sgd", 0), ("adam", 2)])
+def test_it_holds_parameters_state_and_the_activations_of_a_block(optimizer: str, slots: int) -> None:
+    """Gradients only from 513 rows on; of a block each layer's outputs, and for each panel two gradients more."""
+    trainer = chain(Dense(200, "relu"), Dense(300, "relu"), Dense(10), optimizer=optimizer, features=100)
+    parameters = sum(int(np.prod(each.shape)) for each in trainer.network.parameters.values())
+    block = 512 * (100 + 200 + 300 + 300 + 2 * 3 * 300 + 3 * 10)
+    slabs = 3 * panel_layout.SLAB
+    for batch, gradients in ((512, 0), (2048, 1)):
+        expected = 8 * ((1 + slots + gradients) * parameters + block + slabs)
+        assert 0.95 * expected < peak_bytes(trainer, batch) < 1.1 * expected + 3 * 8 * batch
+
+
+def test_it_does_not_grow_with_the_batch() -> None:
+    trainer = chain(Dense(200, "relu"), Dense(10), features=100)
+    small, large = (peak_bytes(trainer, batch) for batch in (2048, 32768))
+    assert large < 1.05 * small + 3 * 8 * 32768
 
 
 # ---- numbers that are not finite -------------------------------------------------------------------------------------
