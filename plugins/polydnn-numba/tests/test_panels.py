@@ -205,14 +205,15 @@ def test_row_numbers_out_of_range_are_refused(wrong: int) -> None:
 def peak_bytes(trainer: Trainer, batch: int) -> int:
     """The most that NumPy held while an executor was made and took three steps, beyond the data."""
     data, order, state = rows(trainer), np.zeros(3 * batch, np.int64), first_state(trainer.plan)
-    ready(trainer, panels(trainer.plan)).steps(data, order[:1], 1, [0.01], Key(0, 1))  # what is compiled is no plan's
-    tracemalloc.start()
-    executor = panels(trainer.plan)
-    executor.load(trainer.network.arrays, state)
-    executor.steps(data, order, batch, [0.01] * 3, Key(0, 1))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
+    peaks = []
+    for _ in range(2):  # what the first keeps of the compiler is no plan's
+        tracemalloc.start()
+        executor = panels(trainer.plan)
+        executor.load(trainer.network.arrays, state)
+        executor.steps(data, order, batch, [0.01] * 3, Key(0, 1))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return peaks[1]
 
 
 @pytest.mark.parametrize(("optimizer", "slots"), [("sgd", 0), ("adam", 2)])
