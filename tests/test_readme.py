@@ -111,3 +111,24 @@ def test_speed_table_is_the_stored_one() -> None:
         case = name.strip("[]").replace(", ", "-")
         assert cells == [speed_cell(points, case, optimizer, size) for size in sizes]
         assert ratio == ratios[case, optimizer]
+
+
+def test_table_of_panels_is_the_stored_one() -> None:
+    stored = json.loads((ROOT / "benchmarks/results/peers.json").read_text(encoding="utf-8"))
+    points = [each for each in stored["points"] if each["case"] == "784-512-512-10" and each["measure"] == "step"]
+    text = (ROOT / "plugins/polydnn-numba/README.md").read_text(encoding="utf-8")
+    table = re.findall(r"<!-- panels -->(.*?)<!-- /panels -->", text, re.DOTALL)[0].strip().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+    assert [int(row[0].replace(",", "")) for row in rows] == sorted({each["batch_size"] for each in points})
+    for size, *cells in rows:
+        found = []
+        for optimizer in ("sgd", "adam"):
+            here = [each for each in points if each["optimizer"] == optimizer]
+            here = [each for each in here if each["batch_size"] == int(size.replace(",", ""))]
+            times = {each["framework"]: each["median_us"] for each in here if "median_us" in each}
+            assert next(each for each in here if each["framework"] == "polydnn_steps")["notes"][0].endswith(
+                "PanelExecutor"
+            )
+            best = min((name for name in times if stored["frameworks"][name]["role"] == "peer"), key=times.__getitem__)
+            found += [figure(times["polydnn_steps"]), figure(times["polydnn_numpy"]), f"{best} {figure(times[best])}"]
+        assert cells == found
