@@ -35,6 +35,8 @@ PACKAGES = (
     "cupy-cuda13x",
     "jax",
     "jaxlib",
+    "mkl",
+    "numba",
     "scipy",
     "threadpoolctl",
     "torch",
