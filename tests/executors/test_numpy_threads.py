@@ -111,6 +111,16 @@ def test_after_a_pause_cold_steps_are_not_compared_with_warm_ones() -> None:
         machine.now += 2.0
 
 
+def test_pauses_bring_no_trial_nearer() -> None:
+    machine = Machine(lambda threads, now: 0.010 / threads)
+    machine.used(1.0)
+    single = 0
+    for _ in range(100):
+        machine.now += 2.0
+        single += machine.used(0.3).count(1)
+    assert single <= 2 * (100 * 0.3 + 1.0)  # two steps a second of work, at most
+
+
 def test_bundles_of_any_number_of_steps_teach_how_long_one_takes() -> None:
     machine = Machine(lambda threads, now: 0.0)
     for turn in range(2000):

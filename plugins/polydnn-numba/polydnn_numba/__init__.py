@@ -1,4 +1,4 @@
-"""An executor for polydnn that numba compiles: bundles of steps of a tiny network, one-pass updates of a large one."""
+"""An executor for polydnn that numba compiles: bundles of steps of dense networks, one-pass updates of any other."""
 
 from polydnn import ExecutorSpec, StepPlan, hookimpl
 from polydnn.execution import Executor
@@ -10,7 +10,8 @@ def numba_executor(plan: StepPlan) -> Executor:
     """The executor for a plan; raises NotImplementedError, with the reason, for one that it does not serve.
 
     A network of dense layers with polydnn's own functions and at most ``layout.LARGEST`` parameters runs in compiled
-    code altogether. Of any other the NumPy executor does what it does, and hands the optimizer's update over.
+    code altogether; of a larger one BLAS multiplies panels of weights, one for each thread. Of any other the NumPy
+    executor does what it does, and hands the optimizer's update over.
     """
     try:
         from polydnn_numba.flat import one_pass_executor
@@ -30,5 +31,5 @@ def numba_executor(plan: StepPlan) -> Executor:
 
 @hookimpl
 def polydnn_executors() -> list[ExecutorSpec]:
-    summary = "Tiny networks in compiled code, one-pass updates of large ones."
+    summary = "Bundles of steps in compiled code, each thread with its own part of the weights."
     return [ExecutorSpec("numba", numba_executor, summary, backends=("numpy",))]

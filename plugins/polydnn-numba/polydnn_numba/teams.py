@@ -26,6 +26,7 @@ class Team:
     """
 
     def __init__(self, most: int) -> None:
+        self._most = most
         self.threads = min(most, usable_threads())
         self.counters = np.zeros(most * APART, np.int64)
         self._pace = ThreadPace([self])
@@ -35,6 +36,8 @@ class Team:
 
         The threads of a task may meet by ``counters``, which are 0 when it begins.
         """
+        if self._most == 1:
+            return task(0, 1)
         begun = self._pace.begin(rows)
         with self._pace.restored(), _alone(self.threads) as threads:
             taken = self._all_at_once([partial(task, me, threads) for me in range(threads)])

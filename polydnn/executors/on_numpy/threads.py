@@ -69,7 +69,7 @@ class ThreadPace:
             return None
         now = self._clock()
         if self._last is not None and now - self._last > WAKING:
-            self._rest(now)
+            self._rest(now, now - self._last)
         if not self._trying and now >= self._due and len(self._recent[self._single]) >= TRIAL_STEPS:
             self._try(now)
         for blas, count in self._all:
@@ -83,7 +83,7 @@ class ThreadPace:
         now, first = self._clock(), self._last is None
         self._last = now
         if first:  # whatever the first call had to prepare teaches nothing
-            self._rest(now)
+            self._rest(now, 0.0)
         if now <= self._awake:
             return
         taken, recent = (now - begun) / steps, self._recent[self.single]
@@ -103,13 +103,13 @@ class ThreadPace:
                 if blas.threads != count:
                     blas.threads = count
 
-    def _rest(self, now: float) -> None:
-        """Begin anew after a pause, in which threads have gone to sleep."""
+    def _rest(self, now: float, pause: float) -> None:
+        """Begin anew after a pause, in which threads have gone to sleep and no trial has come nearer."""
         self._trying = False
         for recent in self._recent.values():
             recent.clear()
         self._awake = now + WAKING
-        self._due = max(self._due, self._awake)
+        self._due = max(self._due + pause, self._awake)
 
     def _try(self, now: float) -> None:
         """Begin a trial of the number that is not in use; all threads are given the time to wake."""
