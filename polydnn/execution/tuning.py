@@ -23,6 +23,9 @@ VARIABLE = "POLYDNN_TUNING"
 FEWEST, ROUNDS = 5, 25
 """Calls that are timed, at least and at most."""
 
+TURNS, FEWEST_ALONE = 3, 2
+"""Turns of a candidate that is measured by itself, and the calls in each at least."""
+
 LONGEST = 0.02
 """Seconds for each candidate after which no further round begins."""
 
@@ -123,11 +126,12 @@ def measured(candidates: Mapping[str, Trial], settle: float = 0.0) -> dict[str, 
     """The median seconds of some calls of each; the first call is free.
 
     Not the shortest: what is fast on a machine that is quiet for a moment may be what suffers most when it is not. The
-    calls go round, so that a disturbance meets all alike; with ``settle`` each candidate has its turn by itself, after
-    so many seconds in which the threads of the one before come to rest.
+    calls go round, so that a disturbance meets all alike; with ``settle`` each candidate has some turns by itself, each
+    after so many seconds in which the threads of the one before come to rest, and its own wake.
     """
     if settle:
-        return {name: _median_alone(call, settle) for name, call in candidates.items()}
+        alone = [{name: _median_alone(call, settle) for name, call in candidates.items()} for _ in range(TURNS)]
+        return {name: statistics.median(turn[name] for turn in alone) for name in candidates}
     taken: dict[str, list[float]] = {name: [] for name in candidates}
     for call in candidates.values():
         call()
@@ -147,7 +151,7 @@ def _median_alone(call: Trial, settle: float) -> float:
     while time.perf_counter() < awake:  # what has slept may be slow at first
         call()
     taken: list[float] = []
-    while len(taken) < FEWEST or (len(taken) < ROUNDS and sum(taken) < settle):
+    while len(taken) < FEWEST_ALONE or (len(taken) < ROUNDS and sum(taken) < 0.5 * settle):
         taken.append(_seconds(call))
     return statistics.median(taken)
 

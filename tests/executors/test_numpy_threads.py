@@ -111,6 +111,12 @@ def test_after_a_pause_cold_steps_are_not_compared_with_warm_ones() -> None:
         machine.now += 2.0
 
 
+def test_long_steps_are_not_tried_with_one_thread_at_once() -> None:
+    machine = Machine(lambda threads, now: 0.8 / threads)
+    assert [machine.step() for _ in range(9)] == [2] * 9
+    assert 1 in machine.used(20.0)
+
+
 def test_pauses_bring_no_trial_nearer() -> None:
     machine = Machine(lambda threads, now: 0.010 / threads)
     machine.used(1.0)

@@ -49,7 +49,7 @@ class ThreadPace:
         self._last: float | None = None
         self._tried = self._awake = self._due = 0.0
         self._interval = SHORTEST
-        self._rows = 0
+        self._rows, self._known = 0, False
 
     @property
     def single(self) -> bool:
@@ -90,6 +90,8 @@ class ThreadPace:
         if recent and not self._trying and taken > 3.0 * median(recent):
             self._due = now  # something has changed
         recent.append(taken)
+        if not self._known:  # as long as nothing is known, a trial is as likely to lose as to win
+            self._known, self._due = True, max(self._due, now + COST * (now - begun))
         if self._trying and len(recent) >= TRIAL_STEPS:
             self._judge(now)
 
