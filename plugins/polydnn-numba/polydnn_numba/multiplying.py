@@ -42,6 +42,7 @@ def _all() -> dict[str, Blas]:
     return {own.name: own, f"mkl {importlib.metadata.version('mkl')}": other}
 
 
+@cache
 def _mkl() -> Blas | None:
     """The MKL that ``pip install mkl`` brings, unless another part of the process computes with one already."""
     if any(pool["internal_api"] == "mkl" for pool in threadpool_info()):
