@@ -17,10 +17,10 @@ class Library:
 class Machine:
     """A clock, and steps that take as long as ``seconds(threads, now)`` says."""
 
-    def __init__(self, seconds: Callable[[int, float], float], threads: int = 2) -> None:
+    def __init__(self, seconds: Callable[[int, float], float], threads: int = 2, single: bool = False) -> None:
         self.now, self.seconds = 0.0, seconds
         self.library = Library(threads)
-        self.pace = ThreadPace([self.library], lambda: self.now)  # type: ignore[list-item]
+        self.pace = ThreadPace([self.library], lambda: self.now, single=single)  # type: ignore[list-item]
 
     def step(self, rows: int = 64) -> int:
         """One step; the threads it had."""
@@ -115,6 +115,16 @@ def test_long_steps_are_not_tried_with_one_thread_at_once() -> None:
     machine = Machine(lambda threads, now: 0.8 / threads)
     assert [machine.step() for _ in range(9)] == [2] * 9
     assert 1 in machine.used(20.0)
+
+
+def test_beginning_with_one_thread() -> None:
+    machine = Machine(lambda threads, now: 0.010 / threads, single=True)
+    assert set(machine.used(0.1)) == {1}
+    machine.used(1.0)
+    assert machine.step() == 2
+    machine = Machine(lambda threads, now: 0.001 if threads == 1 else 0.1, single=True)
+    assert machine.used(0.1).count(2) == 0
+    assert machine.used(10.0).count(2) <= 20
 
 
 def test_pauses_bring_no_trial_nearer() -> None:

@@ -25,11 +25,12 @@ class Team:
     Two teams that wait for each other's threads would wait for ever.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, single: bool = False) -> None:
+        """``single`` says to begin with one thread."""
         self._most = most
         self.threads = min(most, usable_threads())
         self.counters = np.zeros(most * APART, np.int64)
-        self._pace = ThreadPace([self])
+        self._pace = ThreadPace([self], single=single)
 
     def run(self, task: Callable[[int, int], int], rows: int, steps: int) -> int:
         """What ``task(me, threads)`` gives, called for every thread; ``rows`` and ``steps`` say how much is to be done.

@@ -112,7 +112,7 @@ class TinyExecutor(Executor):
         of_labels = data.y.ndim == 1
         parts = self._parts(batch_size)
         if parts not in self._teams:
-            self._teams[parts] = Team(parts)
+            self._teams[parts] = Team(parts, single=True)  # meeting every few microseconds may come to nothing
         team = self._teams[parts]
         shared = (
             data.x, data.x if of_labels else data.y, data.y if of_labels else NO_LABELS,

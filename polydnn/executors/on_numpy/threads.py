@@ -40,12 +40,15 @@ class Threaded(Protocol):
 class ThreadPace:
     """Sets the threads before a step and learns from how long it took."""
 
-    def __init__(self, libraries: Sequence[Threaded], clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, libraries: Sequence[Threaded], clock: Callable[[], float] = time.perf_counter, *, single: bool = False
+    ) -> None:
+        """``single`` says with what to begin: one thread, where all of them gain little and may lose much."""
         self._all = [(each, each.threads) for each in libraries]
         self.most = max((count for _, count in self._all), default=1)
         self._clock = clock
         self._recent: dict[bool, deque[float]] = {each: deque(maxlen=RECENT) for each in (False, True)}
-        self._single = self._trying = False
+        self._single, self._trying = single, False
         self._last: float | None = None
         self._tried = self._awake = self._due = 0.0
         self._interval = SHORTEST
