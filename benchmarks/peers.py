@@ -184,7 +184,7 @@ def kept_from(path: Path | None, plan: Plan) -> dict[str, Any]:
         if (point["case"], point["optimizer"], point["batch_size"]) not in measured
         or point["measure"] not in plan.measures
     ]
-    run = {"machine": before["machine"], "settings": before["settings"]}
+    run = {name: before[name] for name in ("machine", "settings", "frameworks") if name in before}
     return {"points": kept, "runs": [*before.get("earlier_runs", []), run]}
 
 
