@@ -95,3 +95,18 @@ def assert_agrees(
     for name, array in wanted.items():
         assert got[name].dtype == array.dtype
         np.testing.assert_allclose(got[name], array, rtol=0, atol=tolerance * np.abs(array).max(), err_msg=name)
+
+
+def assert_stops_where_the_reference_does(trainer: Trainer, data: Data, order: np.ndarray, executor: Executor) -> None:
+    """Of four steps the third is not finite: it is the last, and what is loaded again begins anew."""
+    batch = len(order) // 4
+    with np.errstate(all="ignore"):
+        expected = ready(trainer, PureExecutor(trainer.plan, reference_step(trainer.plan)))
+        wanted = expected.steps(data, order, batch, [0.1] * 4, Key(0, 1))
+    losses = ready(trainer, executor).steps(data, order, batch, [0.1] * 4, Key(0, 1))
+    assert len(losses) == len(wanted) == 3
+    assert executor.stopped(losses[-1])
+    np.testing.assert_allclose(losses[:2], wanted[:2])
+    executor.load(trainer.network.arrays, first_state(trainer.plan))
+    assert len(executor.steps(data, order[: 2 * batch], batch, [0.1] * 2, Key(0, 1))) == 2
+    assert not executor.stopped(losses[1])

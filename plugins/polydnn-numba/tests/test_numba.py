@@ -4,7 +4,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compared import ACTIVATIONS, BATCHES, LOSSES, OPTIMIZERS, ROWS, assert_agrees, chain, flat, ready, rows
+from compared import (
+    ACTIVATIONS,
+    BATCHES,
+    LOSSES,
+    OPTIMIZERS,
+    ROWS,
+    assert_agrees,
+    assert_stops_where_the_reference_does,
+    chain,
+    flat,
+    ready,
+    rows,
+)
 from polydnn_numba import numba_executor
 from polydnn_numba.teams import Team
 from polydnn_numba.tiny import TinyExecutor
@@ -12,7 +24,7 @@ from polydnn_numba.tiny import TinyExecutor
 import polydnn
 from polydnn import Dense, Dropout, Normalization, Trainer
 from polydnn.errors import DTypeError, ShapeError
-from polydnn.execution import Data, Key, PureExecutor, first_state, reference_step
+from polydnn.execution import Data, Key, first_state
 from polydnn.executors.on_numpy import ThreadPace
 
 PENALTIES = [
@@ -298,17 +310,7 @@ def test_it_stops_after_the_first_step_that_is_not_finite(bad: float, batch: int
     data = rows(trainer)
     data.x[2 * batch] = bad
     order = np.arange(4 * batch)
-    executor = ready(trainer)
-    with np.errstate(all="ignore"):
-        expected = ready(trainer, PureExecutor(trainer.plan, reference_step(trainer.plan)))
-        wanted = expected.steps(data, order, batch, [0.1] * 4, Key(0, 1))
-    losses = executor.steps(data, order, batch, [0.1] * 4, Key(0, 1))
-    assert len(losses) == len(wanted) == 3
-    assert executor.stopped(losses[-1])
-    np.testing.assert_allclose(losses[:2], wanted[:2])
-    executor.load(trainer.network.arrays, first_state(trainer.plan))
-    assert len(executor.steps(data, order[: 2 * batch], batch, [0.1] * 2, Key(0, 1))) == 2
-    assert not executor.stopped(losses[1])
+    assert_stops_where_the_reference_does(trainer, data, order, numba_executor(trainer.plan))
 
 
 def test_it_stops_where_the_loss_was_finite_and_the_parameters_no_longer_are() -> None:

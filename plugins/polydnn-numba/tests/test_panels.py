@@ -6,13 +6,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compared import ACTIVATIONS, LOSSES, OPTIMIZERS, ROWS, assert_agrees, chain, flat, ready, rows
+from compared import (
+    ACTIVATIONS,
+    LOSSES,
+    OPTIMIZERS,
+    ROWS,
+    assert_agrees,
+    assert_stops_where_the_reference_does,
+    chain,
+    flat,
+    ready,
+    rows,
+)
 from polydnn_numba import panel_layout
 from polydnn_numba.panels import PanelExecutor
 
 from polydnn import Dense, Dropout, Normalization, StepPlan, Trainer
 from polydnn.errors import ShapeError
-from polydnn.execution import Data, Key, PureExecutor, first_state, reference_step
+from polydnn.execution import Data, Key, first_state
 from polydnn.executors.on_numpy import ThreadPace
 
 BATCHES = [1, 16, 33, 700]
@@ -245,17 +256,7 @@ def test_it_stops_after_the_first_step_that_is_not_finite(bad: float, optimizer:
     data, order = rows(trainer), np.arange(4 * batch) % (ROWS - 1)
     data.x[ROWS - 1] = bad
     order[2 * batch] = ROWS - 1
-    with np.errstate(all="ignore"):
-        expected = ready(trainer, PureExecutor(trainer.plan, reference_step(trainer.plan)))
-        wanted = expected.steps(data, order, batch, [0.1] * 4, Key(0, 1))
-    executor = ready(trainer, panels(trainer.plan))
-    losses = executor.steps(data, order, batch, [0.1] * 4, Key(0, 1))
-    assert len(losses) == len(wanted) == 3
-    assert executor.stopped(losses[-1])
-    np.testing.assert_allclose(losses[:2], wanted[:2])
-    executor.load(trainer.network.arrays, first_state(trainer.plan))
-    assert len(executor.steps(data, order[: 2 * batch], batch, [0.1] * 2, Key(0, 1))) == 2
-    assert not executor.stopped(losses[1])
+    assert_stops_where_the_reference_does(trainer, data, order, panels(trainer.plan))
 
 
 def test_a_move_that_is_far_but_finite_stops_nothing() -> None:
