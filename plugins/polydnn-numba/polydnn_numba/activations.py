@@ -6,7 +6,7 @@ from numba import njit
 
 from polydnn_numba.compiling import COMPILED
 from polydnn_numba.elementary import FAR, exp, expm1, log1p, sigmoid, tanh
-from polydnn_numba.lanes import BYTES, copy_sign, load, select_eq, select_le, select_lt, store
+from polydnn_numba.lanes import copy_sign, lanes_of, load, select_eq, select_le, select_lt, store
 
 __all__ = ["KINDS", "OF_Z", "ROW_WISE", "activate", "pull_back"]
 
@@ -52,7 +52,7 @@ def activate(kind, alpha, work, z, y, n, s):
     if kind == GELU:
         _gelu(work, z, y, n * s)
         return
-    lanes = BYTES // work.itemsize
+    lanes = lanes_of(work)
     size = n * s
     if kind == RELU:
         for i in range(0, size, lanes):
@@ -103,7 +103,7 @@ def pull_back(kind, alpha, work, z, y, d, n, s):
     if kind == GELU:
         _gelu_back(work, z, d, n * s)
         return
-    lanes = BYTES // work.itemsize
+    lanes = lanes_of(work)
     size = n * s
     if kind == RELU:
         for i in range(0, size, lanes):
@@ -190,7 +190,7 @@ def _largest(work, z, n, s):
 
 @njit(**COMPILED)
 def _softmax(work, z, y, n, s):
-    for t in range(0, s, BYTES // work.itemsize):
+    for t in range(0, s, lanes_of(work)):
         best, _ = _largest(work, z + t, n, s)
         mass = best * 0.0
         for j in range(n):
@@ -203,7 +203,7 @@ def _softmax(work, z, y, n, s):
 
 @njit(**COMPILED)
 def _softmax_back(work, y, d, n, s):
-    for t in range(0, s, BYTES // work.itemsize):
+    for t in range(0, s, lanes_of(work)):
         mean = load(work, y + t) * load(work, d + t)
         for j in range(1, n):
             mean = mean + load(work, y + j * s + t) * load(work, d + j * s + t)
@@ -214,7 +214,7 @@ def _softmax_back(work, y, d, n, s):
 
 @njit(**COMPILED)
 def _log_softmax(work, z, y, n, s):
-    for t in range(0, s, BYTES // work.itemsize):
+    for t in range(0, s, lanes_of(work)):
         best, where = _largest(work, z + t, n, s)
         others = best * 0.0
         for j in range(n):
@@ -228,7 +228,7 @@ def _log_softmax(work, z, y, n, s):
 
 @njit(**COMPILED)
 def _log_softmax_back(work, y, d, n, s):
-    for t in range(0, s, BYTES // work.itemsize):
+    for t in range(0, s, lanes_of(work)):
         mass = load(work, d + t)
         for j in range(1, n):
             mass = mass + load(work, d + j * s + t)

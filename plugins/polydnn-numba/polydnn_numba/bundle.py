@@ -6,9 +6,9 @@ from typing import Any
 from numba import njit
 
 from polydnn_numba.activations import activate, pull_back
-from polydnn_numba.compiling import COMPILED, FINGERPRINT, INLINED, kept
+from polydnn_numba.compiling import COMPILED, FINGERPRINT, kept
 from polydnn_numba.dense import accumulate_gradient, backward, forward
-from polydnn_numba.lanes import BYTES, load, store
+from polydnn_numba.lanes import lanes_of, load, store
 from polydnn_numba.losses import LABELS, cost
 from polydnn_numba.native import meet, share_of
 from polydnn_numba.updates import clip, decay, penalize, update
@@ -27,15 +27,16 @@ __all__ = [
     "total_weight",
 ]
 
-COLUMNS = ("kind", "m", "n", "rows", "w", "activation", "x", "z", "y", "mask")
+COLUMNS = ("kind", "m", "n", "rows", "w", "pitch", "activation", "x", "z", "y", "mask")
 """What the table of layers says of each: ``x``, ``z`` and ``y`` are where input, pre-activation and output stand in
-the workspace; ``rows`` are those of the weights, the biases among them; a dropout has its mask from ``mask`` on."""
-KIND, M, N, ROWS, W, ACTIVATION, X, Z, Y, MASK = range(len(COLUMNS))
+the workspace; ``rows`` are those of the weights, the biases among them, which begin ``pitch`` apart; a dropout has its
+mask from ``mask`` on."""
+KIND, M, N, ROWS, W, PITCH, ACTIVATION, X, Z, Y, MASK = range(len(COLUMNS))
 DENSE, DROPOUT = 0, 1
 
-FIXED = ("targets", "shares", "d", "other d", "spread", "block", "normalized", "loss", "optimizer", "parameters")
+FIXED = ("targets", "shares", "d", "other d", "spread", "block", "normalized", "loss", "optimizer")
 """What else is fixed for a plan, in whole numbers: places in the workspace, the most examples worked on at once, ..."""
-TARGETS, SHARES, D, OTHER_D, SPREAD, BLOCK, NORMALIZED, LOSS, OPTIMIZER, PARAMETERS = range(len(FIXED))
+TARGETS, SHARES, D, OTHER_D, SPREAD, BLOCK, NORMALIZED, LOSS, OPTIMIZER = range(len(FIXED))
 
 NUMBERS = ("l1", "l2", "weight_decay", "clip_value", "clip_norm")
 L1, L2, DECAY, CLIP_VALUE, CLIP_NORM = range(len(NUMBERS))
@@ -90,7 +91,7 @@ def share_out(weights, order, start, count, batch, factor, work, to):
             work[to + i] = weights[order[start + i]] * factor
         else:
             work[to + i] = one / batch
-    for i in range(count, count + BYTES // work.itemsize):
+    for i in range(count, count + lanes_of(work)):
         work[to + i] = one * 0.0
 
 
@@ -105,7 +106,7 @@ def total_weight(weights, order, batch):
 
 @njit(**COMPILED)
 def _ones(work, at, s):
-    for i in range(0, s, BYTES // work.itemsize):
+    for i in range(0, s, lanes_of(work)):
         store(work, at + i, 1.0)
 
 
@@ -121,7 +122,7 @@ def _silence(noise, work, x, y, mask, n, s, count):
 
 @njit(**COMPILED)
 def _product(work, a, b, to, size):
-    for i in range(0, size, BYTES // work.itemsize):
+    for i in range(0, size, lanes_of(work)):
         store(work, to + i, load(work, a + i) * load(work, b + i))
 
 
@@ -138,7 +139,7 @@ def _predict(table, alphas, fixed, p, work, noise, batch, start, s, wide, count)
             drawn += batch * n
         else:
             to = z if s == wide or index < last else fixed[SPREAD]
-            forward(p, layer[W], work, x, to, layer[ROWS], n, s)
+            forward(p, layer[W], layer[PITCH], work, x, to, layer[ROWS], n, s)
             if to != z:
                 for j in range(n):
                     work[z + j * wide] = work[to + j]
@@ -162,10 +163,10 @@ def _differentiate(table, alphas, fixed, p, g, work, s, wide):
         if back == 0 and s < wide:
             for j in range(n):
                 work[d + j] = work[d + j * wide]
-        accumulate_gradient(g, layer[W], work, layer[X], d, layer[ROWS], n, s)
+        accumulate_gradient(g, layer[W], layer[PITCH], work, layer[X], d, layer[ROWS], n, s)
         if layer[W] == 0:
             return
-        backward(p, layer[W], work, d, other, layer[M], n, s)
+        backward(p, layer[W], layer[PITCH], work, d, other, layer[M], n, s)
         d, other = other, d
 
 
@@ -179,7 +180,7 @@ def _count_missing(rows, number):
     return missing
 
 
-@njit(**INLINED)
+@njit(**COMPILED)
 def _differentiate_batch(
     x, y, labels, weights, rows, batch, first, end, table, alphas, fixed, shift, scale, p, g, work, noise
 ):  # fmt: skip
@@ -187,7 +188,7 @@ def _differentiate_batch(
 
     Whether the rows are there, and the cost.
     """
-    lanes = BYTES // work.itemsize
+    lanes = lanes_of(work)
     one = work.dtype.type(1.0)
     row_wise = fixed[BLOCK] < 0
     block = abs(fixed[BLOCK])
@@ -216,19 +217,16 @@ def _differentiate_batch(
     return True, loss
 
 
-@njit(**INLINED)
+@njit(**COMPILED)
 def _move(fixed, numbers, options, p, g, slots, weight_mask, rate, step):
-    """Bound the gradient and move the parameters along it; whether they are finite. What lies behind them stays 0."""
+    """Bound the gradient and move the parameters along it; whether they are finite."""
     clip(g, numbers[CLIP_VALUE], numbers[CLIP_NORM])
     if numbers[DECAY] > 0.0:
         decay(p, weight_mask, 1.0 - rate * numbers[DECAY])
-    fine = update(fixed[OPTIMIZER], options, p, g, slots[0], slots[1], slots[2], rate, step)
-    for i in range(fixed[PARAMETERS], len(p)):
-        p[i] = 0.0
-    return fine
+    return update(fixed[OPTIMIZER], options, p, g, slots[0], slots[1], slots[2], rate, step)
 
 
-@njit(**INLINED)
+@njit(**COMPILED)
 def _learn(fixed, numbers, options, p, g, slots, weight_mask, rate, step, known, loss):
     """Move the parameters along the sum of the parts' gradients; how that ended."""
     total_loss = p.dtype.type(known[0, LOSS_OF_PART])
@@ -238,7 +236,7 @@ def _learn(fixed, numbers, options, p, g, slots, weight_mask, rate, step, known,
         total_loss += p.dtype.type(known[part, LOSS_OF_PART])
         there = there and known[part, THERE] == 1.0
         other = g[part]
-        for i in range(0, len(own), BYTES // own.itemsize):
+        for i in range(0, len(own), lanes_of(own)):
             store(own, i, load(own, i) + load(other, i))
     if not there:
         return MISSING
@@ -255,10 +253,9 @@ def _compiled() -> Callable[..., Any]:
 
     @kept
     def steps(
-        x, y, labels, weights, order, batch, rates, first_step,
-        table, alphas, fixed, numbers, options, shift, scale,
-        p, g, slots, weight_mask, work, noise, losses,
-        parts, known, counters, give_way, me, threads,
+        x, y, labels, weights, order, batch, rates, first_step, noise, losses, fixed,
+        table, alphas, numbers, options, shift, scale, p, g, slots, weight_mask, work, known,
+        parts, counters, give_way, me, threads,
     ):  # fmt: skip
         """One thread's part of len(rates) steps; how many were run, OUT_OF_RANGE where ``order`` names no row.
 
@@ -271,7 +268,7 @@ def _compiled() -> Callable[..., Any]:
         """
         noise_of_step = len(noise) // len(rates)
         _ = fingerprint
-        lanes, turn = BYTES // work.itemsize, 1
+        lanes, turn = lanes_of(work), 1
         for done in range(len(rates)):
             rows = order[done * batch : (done + 1) * batch]
             drawn = noise[done * noise_of_step : (done + 1) * noise_of_step]

@@ -1,8 +1,8 @@
 """The three products of a dense layer, on activations that lie feature by feature.
 
-A layer with m inputs and n outputs has its weights, and its biases after them, as one matrix of m (or m + 1) rows in
-``p`` from ``w`` on; the activations before it stand in ``work`` from ``x`` on, m rows of ``s`` examples and a row of
-ones for the biases. So Z = W^T X, dW = X dZ^T and dX = W dZ need no case for a bias.
+A layer with m inputs and n outputs has its weights, and its biases after them, as one matrix of m (or m + 1) rows,
+``pitch`` apart, in ``p`` from ``w`` on; the activations before it stand in ``work`` from ``x`` on, m rows of ``s``
+examples and a row of ones for the biases. So Z = W^T X, dW = X dZ^T and dX = W dZ need no case for a bias.
 
 ``s`` is a multiple of the lanes, or 1: of a single example the rows are single numbers, and the loops run along the
 units instead, in vectors that may reach past the end of a row. What stands there is read, and in ``work`` written to.
@@ -11,18 +11,18 @@ units instead, in vectors that may reach past the end of a row. What stands ther
 from numba import njit
 
 from polydnn_numba.compiling import COMPILED
-from polydnn_numba.lanes import BYTES, add_totals, keep, load, splat, store, total
+from polydnn_numba.lanes import add_totals, keep, lanes_of, load, splat, store, total
 
 __all__ = ["accumulate_gradient", "backward", "forward"]
 
 
 @njit(**COMPILED)
-def forward(p, w, work, x, z, rows, n, s):
+def forward(p, w, pitch, work, x, z, rows, n, s):
     """Z = W^T X into ``work`` from ``z`` on: n rows of s examples, for W with ``rows`` rows."""
     if s == 1:
-        _forward_one(p, w, work, x, z, rows, n)
+        _forward_one(p, w, pitch, work, x, z, rows, n)
         return
-    lanes = BYTES // work.itemsize
+    lanes = lanes_of(work)
     blocks = n - n % 4
     for t in range(0, s, lanes):
         for j in range(0, blocks, 4):
@@ -30,7 +30,7 @@ def forward(p, w, work, x, z, rows, n, s):
             v = load(work, x + t)
             z0, z1, z2, z3 = v * splat(p, at), v * splat(p, at + 1), v * splat(p, at + 2), v * splat(p, at + 3)
             for k in range(1, rows):
-                at += n
+                at += pitch
                 v = load(work, x + k * s + t)
                 z0 = z0 + v * splat(p, at)
                 z1 = z1 + v * splat(p, at + 1)
@@ -42,53 +42,53 @@ def forward(p, w, work, x, z, rows, n, s):
             store(work, to + 2 * s, z2)
             store(work, to + 3 * s, z3)
         for j in range(blocks, n):
-            store(work, z + j * s + t, _column(p, w + j, n, work, x + t, s, rows))
+            store(work, z + j * s + t, _column(p, w + j, pitch, work, x + t, s, rows))
 
 
 @njit(**COMPILED)
-def _column(p, at, n, work, x, s, rows):
+def _column(p, at, apart, work, x, s, rows):
     """One output for the lanes at ``x``; in four sums, since each addition waits for the one before."""
     z0 = load(work, x) * splat(p, at)
     z1 = z0 * 0.0
     z2, z3 = z1, z1
     k = 1
     while k + 4 <= rows:
-        here, row = at + k * n, x + k * s
+        here, row = at + k * apart, x + k * s
         z0 = z0 + load(work, row) * splat(p, here)
-        z1 = z1 + load(work, row + s) * splat(p, here + n)
-        z2 = z2 + load(work, row + 2 * s) * splat(p, here + 2 * n)
-        z3 = z3 + load(work, row + 3 * s) * splat(p, here + 3 * n)
+        z1 = z1 + load(work, row + s) * splat(p, here + apart)
+        z2 = z2 + load(work, row + 2 * s) * splat(p, here + 2 * apart)
+        z3 = z3 + load(work, row + 3 * s) * splat(p, here + 3 * apart)
         k += 4
     while k < rows:
-        z0 = z0 + load(work, x + k * s) * splat(p, at + k * n)
+        z0 = z0 + load(work, x + k * s) * splat(p, at + k * apart)
         k += 1
     return (z0 + z1) + (z2 + z3)
 
 
 @njit(**COMPILED)
-def accumulate_gradient(g, w, work, x, d, rows, n, s):
+def accumulate_gradient(g, w, pitch, work, x, d, rows, n, s):
     """dW = dW + X dZ^T in ``g`` from ``w`` on, with dZ in ``work`` from ``d`` on."""
     if s == 1:
-        _gradient_one(g, w, work, x, d, rows, n)
+        _gradient_one(g, w, pitch, work, x, d, rows, n)
         return
     pairs, blocks = rows - rows % 2, n - n % 4
     for j in range(0, blocks, 4):
         for k in range(0, pairs, 2):
-            _eight_sums(g, w + k * n + j, n, work, x + k * s, d + j * s, s)
+            _eight_sums(g, w + k * pitch + j, pitch, work, x + k * s, d + j * s, s)
         if pairs < rows:
-            _four_columns(g, w + pairs * n + j, work, x + pairs * s, d + j * s, s)
+            _four_columns(g, w + pairs * pitch + j, work, x + pairs * s, d + j * s, s)
     quads = rows - rows % 4
     for j in range(blocks, n):
         for k in range(0, quads, 4):
-            _four_sums(g, w + k * n + j, n, work, x + k * s, d + j * s, s)
+            _four_sums(g, w + k * pitch + j, pitch, work, x + k * s, d + j * s, s)
         for k in range(quads, rows):
-            g[w + k * n + j] += _sum(work, x + k * s, d + j * s, s)
+            g[w + k * pitch + j] += _sum(work, x + k * s, d + j * s, s)
 
 
 @njit(**COMPILED)
-def _eight_sums(g, at, n, work, x, d, s):
+def _eight_sums(g, at, pitch, work, x, d, s):
     """The gradient of two rows by four columns of W: six loads for eight products."""
-    lanes = BYTES // work.itemsize
+    lanes = lanes_of(work)
     a0 = load(work, x) * 0.0
     a1, a2, a3, b0, b1, b2, b3 = a0, a0, a0, a0, a0, a0, a0
     for t in range(0, s, lanes):
@@ -102,13 +102,13 @@ def _eight_sums(g, at, n, work, x, d, s):
         e = load(work, d + 3 * s + t)
         a3, b3 = a3 + v0 * e, b3 + v1 * e
     add_totals(g, at, a0, a1, a2, a3)
-    add_totals(g, at + n, b0, b1, b2, b3)
+    add_totals(g, at + pitch, b0, b1, b2, b3)
 
 
 @njit(**COMPILED)
 def _four_columns(g, at, work, x, d, s):
     """The gradient of one row of four columns of W."""
-    lanes = BYTES // work.itemsize
+    lanes = lanes_of(work)
     a0 = load(work, x) * 0.0
     a1, a2, a3 = a0, a0, a0
     for t in range(0, s, lanes):
@@ -121,9 +121,9 @@ def _four_columns(g, at, work, x, d, s):
 
 
 @njit(**COMPILED)
-def _four_sums(g, at, n, work, x, d, s):
+def _four_sums(g, at, pitch, work, x, d, s):
     """The gradient of four rows of one column of W."""
-    lanes = BYTES // work.itemsize
+    lanes = lanes_of(work)
     a0 = load(work, x) * 0.0
     a1, a2, a3 = a0, a0, a0
     for t in range(0, s, lanes):
@@ -133,14 +133,14 @@ def _four_sums(g, at, n, work, x, d, s):
         a2 = a2 + load(work, x + 2 * s + t) * e
         a3 = a3 + load(work, x + 3 * s + t) * e
     g[at] += total(a0)
-    g[at + n] += total(a1)
-    g[at + 2 * n] += total(a2)
-    g[at + 3 * n] += total(a3)
+    g[at + pitch] += total(a1)
+    g[at + 2 * pitch] += total(a2)
+    g[at + 3 * pitch] += total(a3)
 
 
 @njit(**COMPILED)
 def _sum(work, x, d, s):
-    lanes = BYTES // work.itemsize
+    lanes = lanes_of(work)
     a = load(work, x) * load(work, d)
     for t in range(lanes, s, lanes):
         a = a + load(work, x + t) * load(work, d + t)
@@ -148,59 +148,59 @@ def _sum(work, x, d, s):
 
 
 @njit(**COMPILED)
-def backward(p, w, work, d, dx, m, n, s):
+def backward(p, w, pitch, work, d, dx, m, n, s):
     """dX = W dZ into ``work`` from ``dx`` on, for the m inputs that are no bias."""
     if s == 1:
-        _backward_one(p, w, work, d, dx, m, n)
+        _backward_one(p, w, pitch, work, d, dx, m, n)
         return
-    lanes = BYTES // work.itemsize
+    lanes = lanes_of(work)
     blocks = m - m % 4
     for t in range(0, s, lanes):
         for k in range(0, blocks, 4):
-            at = w + k * n
+            at = w + k * pitch
             e = load(work, d + t)
             x0, x1, x2, x3 = (
                 e * splat(p, at),
-                e * splat(p, at + n),
-                e * splat(p, at + 2 * n),
-                e * splat(p, at + 3 * n),
+                e * splat(p, at + pitch),
+                e * splat(p, at + 2 * pitch),
+                e * splat(p, at + 3 * pitch),
             )
             for j in range(1, n):
                 e = load(work, d + j * s + t)
                 at += 1
                 x0 = x0 + e * splat(p, at)
-                x1 = x1 + e * splat(p, at + n)
-                x2 = x2 + e * splat(p, at + 2 * n)
-                x3 = x3 + e * splat(p, at + 3 * n)
+                x1 = x1 + e * splat(p, at + pitch)
+                x2 = x2 + e * splat(p, at + 2 * pitch)
+                x3 = x3 + e * splat(p, at + 3 * pitch)
             to = dx + k * s + t
             store(work, to, x0)
             store(work, to + s, x1)
             store(work, to + 2 * s, x2)
             store(work, to + 3 * s, x3)
         for k in range(blocks, m):
-            store(work, dx + k * s + t, _column(p, w + k * n, 1, work, d + t, s, n))
+            store(work, dx + k * s + t, _column(p, w + k * pitch, 1, work, d + t, s, n))
 
 
 # ---- a single example: vectors along the units, which reach past a row's end ----------------------------------------
 
 
 @njit(**COMPILED)
-def _forward_one(p, w, work, x, z, rows, n):
+def _forward_one(p, w, pitch, work, x, z, rows, n):
     if n == 1:
         store(work, z, _product_of_rows(p, w, work, x, rows))
         return
-    for j in range(0, n, BYTES // work.itemsize):
+    for j in range(0, n, lanes_of(work)):
         at = w + j
         v = load(p, at) * splat(work, x)
         for k in range(1, rows):
-            at += n
+            at += pitch
             v = v + load(p, at) * splat(work, x + k)
         store(work, z + j, v)
 
 
 @njit(**COMPILED)
-def _gradient_one(g, w, work, x, d, rows, n):
-    lanes = BYTES // work.itemsize
+def _gradient_one(g, w, pitch, work, x, d, rows, n):
+    lanes = lanes_of(work)
     if n == 1:
         e = splat(work, d)
         for k in range(0, rows, lanes):
@@ -211,24 +211,24 @@ def _gradient_one(g, w, work, x, d, rows, n):
         at = w + j
         for k in range(rows):
             store(g, at, load(g, at) + e * splat(work, x + k))  # adds nothing to what follows the row
-            at += n
+            at += pitch
 
 
 @njit(**COMPILED)
-def _backward_one(p, w, work, d, dx, m, n):
+def _backward_one(p, w, pitch, work, d, dx, m, n):
     if n == 1:
         e = splat(work, d)
-        for k in range(0, m, BYTES // work.itemsize):
+        for k in range(0, m, lanes_of(work)):
             store(work, dx + k, load(p, w + k) * e)
         return
     for k in range(m):
-        work[dx + k] = _product_of_rows(p, w + k * n, work, d, n)
+        work[dx + k] = _product_of_rows(p, w + k * pitch, work, d, n)
 
 
 @njit(**COMPILED)
 def _product_of_rows(p, w, work, x, n):
     """The sum of n products of a row of ``p`` and one of ``work``."""
-    lanes = BYTES // work.itemsize
+    lanes = lanes_of(work)
     v = load(p, w) * load(work, x)
     whole = n - n % lanes
     if whole == 0:

@@ -21,6 +21,7 @@ __all__ = [
     "copy_sign",
     "exponent",
     "keep",
+    "lanes_of",
     "load",
     "mantissa",
     "peak",
@@ -86,6 +87,17 @@ def _constant(vector: ir.VectorType, value: Any) -> Any:
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
     data = context.make_array(kind)(context, builder, array).data
     return builder.gep(data, [index])
+
+
+def lanes_of(array: Any) -> int:
+    """How many numbers of an array make a vector: for compiled code a constant, where itemsize would be looked up."""
+    return BYTES // int(array.itemsize)
+
+
+@overload(lanes_of, strict=False)  # annotations and all, its signature is not that of the lambda
+def _constant_lanes(array: Any) -> Any:
+    count = Lanes(array.dtype).count
+    return lambda array: count
 
 
 # ---- memory --------------------------------------------------------------------------------------------------------

@@ -17,16 +17,26 @@ LARGEST = 16384
 """The most parameters of a network that is tiny: above, BLAS multiplies faster than the loops here."""
 CACHED = 98304
 """Bytes that the activations of a block of examples may take: the second-level cache streams them."""
+SPARSEST = 4
+"""How many times as much room as its numbers need a row of weights may take to begin where a vector does."""
 FEWEST, MOST = 8, 32
 """Vectors of examples in a block."""
 
 
 class Place(NamedTuple):
-    """Where a parameter stands in the flat buffers, and its shape."""
+    """Where a parameter stands in the flat buffers, its shape, and how far apart its rows begin."""
 
     name: str
-    span: slice
+    start: int
     shape: tuple[int, ...]
+    pitch: int
+
+    def of(self, flat: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The parameter in a flat buffer, as a view."""
+        if len(self.shape) == 1:
+            return flat[self.start : self.start + self.shape[0]]
+        m, n = self.shape
+        return flat[self.start : self.start + m * self.pitch].reshape(m, self.pitch)[:, :n]
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class Layout:
     fixed: np.ndarray[Any, Any]
     numbers: np.ndarray[Any, Any]
     places: tuple[Place, ...]
+    parameters: int
     size: int
     """How long the flat buffers are: whole vectors, and one more that a vector along a row may reach into."""
     work_size: int
@@ -62,16 +73,15 @@ def layout_of(plan: StepPlan, rule: Rule) -> Layout:
     space = Space(lanes)
     described = _described(plan, kinds, space, block)
     rows = described.rows
-    if described.size > LARGEST:
-        msg = f"the network has {described.size} parameters, more than {LARGEST}"
+    if described.parameters > LARGEST:
+        msg = f"the network has {described.parameters} parameters, more than {LARGEST}"
         raise NotImplementedError(msg)
-    row_wise = any(row[5] in activations.ROW_WISE for row in rows[:-1])
+    row_wise = any(row[bundle.ACTIVATION] in activations.ROW_WISE for row in rows[:-1])
     fixed = _regions(widths, space, block) | {
         "block": -block if row_wise else block,
         "normalized": int(normalization is not None),
         "loss": loss,
         "optimizer": rule.kind,
-        "parameters": described.size,
     }
     return Layout(
         np.asarray(rows, np.int64),
@@ -79,7 +89,8 @@ def layout_of(plan: StepPlan, rule: Rule) -> Layout:
         np.asarray([fixed[name] for name in bundle.FIXED], np.int64),
         _numbers(plan),
         tuple(described.places),
-        (described.size // lanes + 2) * lanes,
+        described.parameters,
+        described.size + lanes,
         space.taken,
         tuple((index, widths[index]) for index, kind in kinds.items() if kind == bundle.DROPOUT),
         normalization,
@@ -100,11 +111,15 @@ def _layers(plan: StepPlan) -> tuple[tuple[str, str] | None, dict[int, int]]:
 
 @dataclass
 class _Described:
-    """The layers so far: a row of the table and a number for each activation, and the places of ``size`` parameters."""
+    """The layers so far: a row of the table and a number for each activation, and the places of the parameters.
+
+    ``size`` is the room that these take, a whole number of vectors.
+    """
 
     rows: list[tuple[int, ...]] = field(default_factory=list)
     alphas: list[float] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
+    parameters: int = 0
     size: int = 0
 
 
@@ -116,26 +131,32 @@ def _described(plan: StepPlan, kinds: Mapping[int, int], space: "Space", block: 
     for index, kind in kinds.items():
         m, n = widths[index], widths[index + 1]
         z = mask = y = space.take(n + 1, block)
-        code, alpha, inputs = 0, 1.0, 0
+        code, alpha, inputs, pitch = 0, 1.0, 0, _pitch(n, space.lanes)
         if kind == bundle.DENSE:
             layer: Any = plan.layers[index]
             code, alpha = activation_kind(layer.activation)
             inputs = m + int(layer.use_bias)
-            found.places += _places(plan.names[index], found.size, m, n, bias=layer.use_bias)
+            found.places += _places(plan.names[index], found.size, m, n, pitch, bias=layer.use_bias)
         if kind == bundle.DROPOUT or code in activations.OF_Z:
             y = space.take(n + 1, block)
-        found.rows.append((kind, m, n, inputs, found.size, code, x, z, y, mask))
+        found.rows.append((kind, m, n, inputs, found.size, pitch, code, x, z, y, mask))
         found.alphas.append(alpha)
-        found.size += inputs * n
+        found.parameters += inputs * n
+        found.size += -(-inputs * pitch // space.lanes) * space.lanes
         x = y
     return found
 
 
-def _places(names: Mapping[str, str], start: int, m: int, n: int, *, bias: bool) -> list[Place]:
+def _pitch(n: int, lanes: int) -> int:
+    """How far apart the rows of a matrix with n columns begin: a vector that crosses into the next row is slow to read
+    after that row was written, and the reverse; but rows of a few numbers would be mostly room."""
+    return -(-n // lanes) * lanes if n >= lanes // SPARSEST else n
+
+
+def _places(names: Mapping[str, str], start: int, m: int, n: int, pitch: int, *, bias: bool) -> list[Place]:
     """A dense layer's weights from ``start`` on, row by row, and its biases as one row more."""
-    end = start + m * n
-    weight = Place(names["weight"], slice(start, end), (m, n))
-    return [weight, Place(names["bias"], slice(end, end + n), (n,))] if bias else [weight]
+    weight = Place(names["weight"], start, (m, n), pitch)
+    return [weight, Place(names["bias"], start + m * pitch, (n,), pitch)] if bias else [weight]
 
 
 def _regions(widths: Sequence[int], space: "Space", block: int) -> dict[str, int]:

@@ -11,7 +11,7 @@ from numba import njit
 from polydnn_numba.activations import _largest
 from polydnn_numba.compiling import COMPILED
 from polydnn_numba.elementary import exp, log1p, sigmoid
-from polydnn_numba.lanes import BYTES, copy_sign, keep, load, select_eq, select_le, select_lt, store, total
+from polydnn_numba.lanes import copy_sign, keep, lanes_of, load, select_eq, select_le, select_lt, store, total
 
 __all__ = ["KINDS", "cost", "with_labels"]
 
@@ -45,7 +45,7 @@ def cost(kind, work, y, t, share, d, n, s, count):
     """
     one = work.dtype.type(1.0)
     sum_of_all = one * 0.0
-    for i in range(0, s, BYTES // work.itemsize):
+    for i in range(0, s, lanes_of(work)):
         part = load(work, share + i)
         if kind == BINARY:
             values = _binary(work, y + i, t + i, part, d + i, n, s)

@@ -17,7 +17,7 @@ from numba import njit
 
 from polydnn_numba.bundle import total_weight
 from polydnn_numba.compiling import COMPILED, FINGERPRINT, kept
-from polydnn_numba.lanes import BYTES
+from polydnn_numba.lanes import lanes_of
 from polydnn_numba.native import meet
 from polydnn_numba.panel_held import (
     BIASED,
@@ -36,7 +36,6 @@ from polydnn_numba.panel_held import (
     N,
     W,
     in_vectors,
-    lanes_of,
 )
 from polydnn_numba.panel_passes import backward, finish, forward, gather, gradient, send_down
 from polydnn_numba.updates import SGD, update
@@ -75,7 +74,7 @@ def _learn(held, index, block, q, rate, step):
         return True
     fine = True
     scratch = held.fixed[SCRATCH] + q * (len(held.work) - held.fixed[SCRATCH]) // len(held.p)
-    slab = max(held.fixed[SLAB] // columns // lanes_of(held), 1) * lanes_of(held)
+    slab = max(held.fixed[SLAB] // columns // lanes_of(held.work), 1) * lanes_of(held.work)
     for start in range(0, rows, slab):
         end = min(start + slab, rows)
         gradient(held, index, block, q, start, end, 1.0, 0.0, held.work, scratch)
@@ -96,7 +95,7 @@ def _learn_of_all(held, index, q, rate, step):
 @njit(**COMPILED)
 def _move(held, q, at, size, decaying, g, g_at, rate, step):
     """One step of the optimizer on ``size`` parameters, the first of which decay; what fills up a vector stays 0."""
-    p, slots, lanes = held.p[q], held.slots[q], BYTES // held.work.itemsize
+    p, slots, lanes = held.p[q], held.slots[q], lanes_of(held.work)
     whole = (size + lanes - 1) // lanes * lanes
     decay = held.options[len(held.options) - 1]
     if decay != 0.0:
@@ -203,7 +202,7 @@ def _compiled() -> Callable[..., Any]:
         How many steps were taken, below zero where the last one left something that may not be finite.
         """
         _ = fingerprint
-        panels, lanes = held.panels.shape[1], BYTES // held.work.itemsize
+        panels, lanes = held.panels.shape[1], lanes_of(held.work)
         one = held.work.dtype.type(1.0)
         blocks = (batch + held.fixed[BLOCK] - 1) // held.fixed[BLOCK]
         turn = 1

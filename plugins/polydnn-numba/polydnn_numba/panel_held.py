@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from numba import njit
 
 from polydnn_numba.compiling import COMPILED
-from polydnn_numba.lanes import BYTES
+from polydnn_numba.lanes import lanes_of
 from polydnn_numba.native import NO, YES
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "Rows",
     "in_vectors",
     "input_of",
-    "lanes_of",
 ]
 
 COLUMNS = ("m", "n", "biased", "activation", "x", "z", "y")
@@ -102,14 +101,9 @@ class Block(NamedTuple):
 
 
 @njit(**COMPILED)
-def lanes_of(held):
-    return BYTES // held.work.itemsize
-
-
-@njit(**COMPILED)
 def in_vectors(held, count):
     """The room of ``count`` examples in whole vectors."""
-    return (count + lanes_of(held) - 1) // lanes_of(held) * lanes_of(held)
+    return (count + lanes_of(held.work) - 1) // lanes_of(held.work) * lanes_of(held.work)
 
 
 @njit(**COMPILED)

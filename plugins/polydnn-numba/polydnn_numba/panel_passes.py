@@ -5,7 +5,7 @@ from numba import njit
 from polydnn_numba.activations import activate, pull_back
 from polydnn_numba.bundle import gather_targets, share_out
 from polydnn_numba.compiling import COMPILED
-from polydnn_numba.lanes import BYTES, load, store, total
+from polydnn_numba.lanes import lanes_of, load, store, total
 from polydnn_numba.losses import LABELS, cost
 from polydnn_numba.native import NO, YES, gemm, share_of
 from polydnn_numba.panel_held import (
@@ -29,7 +29,6 @@ from polydnn_numba.panel_held import (
     Z,
     in_vectors,
     input_of,
-    lanes_of,
 )
 
 __all__ = ["backward", "finish", "forward", "gather", "gradient", "send_down"]
@@ -46,7 +45,7 @@ def gather(held, rows, block, q):
     normalized = len(rows.shift) > 0
     if block.by_rows:
         across = held.fixed[ACROSS]
-        start, end = share_of(block.count, lanes_of(held), panels, q)
+        start, end = share_of(block.count, lanes_of(held.work), panels, q)
         for i in range(start, end):
             row, at = block.order[i], to + i * across
             if normalized:
@@ -57,7 +56,7 @@ def gather(held, rows, block, q):
                     work[at + k] = x[row, k]
             work[at + m] = 1.0
         return _squares(work, to + start * across, (end - start) * across)
-    start, end = share_of(m, lanes_of(held), panels, q)
+    start, end = share_of(m, lanes_of(held.work), panels, q)
     for i in range(block.count):
         row, at = block.order[i], to + i
         if normalized:
@@ -75,7 +74,7 @@ def gather(held, rows, block, q):
 def _squares(work, at, size):
     """The sum of the squares of ``size`` numbers, and of those that fill up the last vector."""
     sums = load(work, at) * 0.0
-    for i in range(0, size, BYTES // work.itemsize):
+    for i in range(0, size, lanes_of(work)):
         v = load(work, at + i)
         sums = sums + v * v
     return float(total(sums))
@@ -105,7 +104,7 @@ def forward(held, index, block, q):
     _clear(work, z, units, s, block.count)
     activate(layer[ACTIVATION], held.alphas[index], work, z, y, units, s)
     if first + units == layer[N]:
-        for i in range(0, s, lanes_of(held)):
+        for i in range(0, s, lanes_of(held.work)):
             store(work, layer[Y] + layer[N] * s + i, 1.0)
     return _squares(work, y, units * s)
 
@@ -118,7 +117,7 @@ def finish(held, rows, block, factor, q):
     last = len(held.table) - 1
     layer, panels = held.table[last], held.panels[last]
     n, code, alpha = layer[N], layer[ACTIVATION], held.alphas[last]
-    start, end = share_of(block.count, lanes_of(held), len(panels), q)
+    start, end = share_of(block.count, lanes_of(held.work), len(panels), q)
     count = end - start
     if count == 0:
         return one * 0.0, 0.0
@@ -138,7 +137,7 @@ def finish(held, rows, block, factor, q):
     _clear(work, z, n, wide, count)
     activate(code, alpha, work, z, y, n, wide)
     here = block.order[start:end]
-    targets, shares = fixed[TARGETS] + n * start, fixed[SHARES] + start + q * lanes_of(held)
+    targets, shares = fixed[TARGETS] + n * start, fixed[SHARES] + start + q * lanes_of(held.work)
     gather_targets(rows.y, rows.labels, fixed[LOSS] == LABELS, here, work, targets, n, wide, count)
     share_out(rows.weights, block.order, start, count, block.batch, factor, work, shares)
     loss = cost(fixed[LOSS], work, y, targets, shares, d, n, wide, count)
@@ -174,7 +173,7 @@ def _back_from_end(held, block, q, d):
     last = len(held.table) - 1
     n, panels = held.table[last, N], held.panels[last]
     for other in range(len(panels)):
-        start, end = share_of(block.count, lanes_of(held), len(panels), other)
+        start, end = share_of(block.count, lanes_of(held.work), len(panels), other)
         if start < end:
             wide = in_vectors(held, end - start)
             gemm(
@@ -209,7 +208,7 @@ def _sum_up(held, index, first, size, to):
     for q in range(len(above)):
         if above[q, COUNT] > 0:
             part = _partial(held, index, q) + first
-            for i in range(0, size, BYTES // work.itemsize):
+            for i in range(0, size, lanes_of(work)):
                 v = load(work, part + i)
                 store(work, to + i, v + load(work, to + i) if begun else v)
             begun = True
@@ -231,7 +230,7 @@ def gradient(held, index, block, q, start, end, alpha, beta, to, at):
         return
     n, panels = held.table[index, N], held.panels.shape[1]
     for other in range(panels):
-        e, until = share_of(block.count, lanes_of(held), panels, other)
+        e, until = share_of(block.count, lanes_of(held.work), panels, other)
         if e < until:
             wide = in_vectors(held, until - e)
             gemm(

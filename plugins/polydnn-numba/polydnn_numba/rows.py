@@ -10,7 +10,8 @@ from polydnn.execution import Data
 
 __all__ = ["NO_LABELS", "prepared"]
 
-NO_LABELS = np.zeros(0, np.int64)
+LABEL = np.dtype(np.int64)
+NO_LABELS = np.zeros(0, LABEL)
 
 
 def prepared(plan: StepPlan, data: Data, order: Any, *, labels: bool) -> tuple[Data, Any]:
@@ -19,14 +20,21 @@ def prepared(plan: StepPlan, data: Data, order: Any, *, labels: bool) -> tuple[D
     ``labels`` says whether targets may be class labels. Raises as the reference step would for shapes that do not fit.
     """
     _check(plan, data, labels=labels)
+    x, y, weights = data
     dtype = np.dtype(plan.network.dtype)
-    kinds = Data(dtype, dtype if data.y.ndim == 2 else np.dtype(np.int64), dtype)
-    pairs = list(zip(data, kinds, strict=True))
+    of_y = dtype if y.ndim == 2 else LABEL
     order = np.ascontiguousarray(order, np.int64)
-    if all(each is None or (each.dtype == kind and each.flags.carray) for each, kind in pairs):
+    if _fits(x, dtype) and _fits(y, of_y) and (weights is None or _fits(weights, dtype)):
         return data, order
-    rows = [None if each is None else np.take(each, order, axis=0).astype(kind, "C") for each, kind in pairs]
+    rows = [
+        None if each is None else np.take(each, order, axis=0).astype(kind, "C")
+        for each, kind in zip(data, (dtype, of_y, dtype), strict=True)
+    ]
     return Data(*rows), np.arange(len(order))
+
+
+def _fits(array: Any, dtype: np.dtype[Any]) -> bool:
+    return bool(array.dtype == dtype and array.flags.carray)
 
 
 def _check(plan: StepPlan, data: Data, *, labels: bool) -> None:

@@ -41,7 +41,7 @@ class TinyExecutor(Executor):
         self._slots = self._zeros(SLOTS * size).reshape(SLOTS, size)
         self._weight_mask = self._zeros(size)
         for place in self._layout.places:
-            self._weight_mask[place.span] = place.name in plan.weight_names
+            place.of(self._weight_mask)[...] = place.name in plan.weight_names
         self._work = self._zeros(self._most * self._layout.work_size).reshape(self._most, -1)
         self._known = np.zeros((self._most, max(len(KNOWN), APART)))
         self._teams: dict[int, Team] = {}
@@ -60,6 +60,7 @@ class TinyExecutor(Executor):
 
     def load(self, parameters: Any, optimizer_state: Any) -> None:
         self._loaded = dict(parameters)
+        self._parameters[...], self._slots[...] = 0.0, 0.0  # room between rows that training left not finite
         for name, view in self._views(self._parameters):
             view[...] = parameters[name]
         for slot, row in self._rule.slots.items():
@@ -69,19 +70,23 @@ class TinyExecutor(Executor):
             self._shift = self._scale = self._nothing
         else:
             self._shift, self._scale = (np.array(parameters[name]) for name in self._layout.normalization)
+        layout = self._layout
+        self._held = (
+            layout.table, layout.alphas, layout.numbers, self._options, self._shift, self._scale,
+            self._parameters, self._gradients, self._slots, self._weight_mask, self._work, self._known,
+        )  # fmt: skip
 
     def read(self) -> tuple[Any, Any]:
-        parameters = self._loaded | dict(self._views(self._parameters.copy()))
-        slots = self._slots.copy()
+        parameters = self._loaded | {name: view.copy() for name, view in self._views(self._parameters)}
         state: dict[str, dict[str, Any]] = {place.name: {} for place in self._layout.places}
         for slot, row in self._rule.slots.items():
-            for name, view in self._views(slots[row]):
-                state[name][slot] = view
+            for name, view in self._views(self._slots[row]):
+                state[name][slot] = view.copy()
         return parameters, state
 
     def _views(self, flat: np.ndarray[Any, Any]) -> list[tuple[str, np.ndarray[Any, Any]]]:
         """The arrays of a flat buffer with their names."""
-        return [(name, flat[span].reshape(shape)) for name, span, shape in self._layout.places]
+        return [(place.name, place.of(flat)) for place in self._layout.places]
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 
@@ -90,55 +95,56 @@ class TinyExecutor(Executor):
         return self.steps(data, np.arange(len(x)), len(x), [float(learning_rate)], key)[0]
 
     def steps(self, data: Data, order: Any, batch_size: int, rates: Sequence[float], key: Key) -> Any:
-        data, order = prepared(self.plan, data, order, labels=self._fixed_for_labels is not None)
-        losses = np.empty(len(rates), self._dtype)
-        drawn = batch_size * sum(width for _, width in self._layout.dropped)
-        at_once = max(MOST_NOISE // drawn, 1) if drawn else len(rates)
-        done, self._finite = 0, True
-        while done < len(rates) and self._finite:
-            end = min(done + at_once, len(rates))
-            part = order[done * batch_size : end * batch_size]
-            done += self._run(data, part, batch_size, rates[done:end], Key(key.seed, key.step + done), losses[done:end])
+        (x, y, weights), order = prepared(self.plan, data, order, labels=self._fixed_for_labels is not None)
+        of_labels = y.ndim == 1
+        rows = x, x if of_labels else y, y if of_labels else NO_LABELS, self._nothing if weights is None else weights
+        fixed = self._fixed_for_labels if of_labels else self._layout.fixed
+        losses, given = np.empty(len(rates), self._dtype), np.asarray(rates, np.float64)
+        taken = done = 0
+        for start, end in self._portions(batch_size, len(rates)):
+            part = order[start * batch_size : end * batch_size]
+            noise = self._noise(batch_size, end - start, key, start)
+            shared = (*rows, part, batch_size, given[start:end], key.step + start, noise, losses[start:end], fixed)
+            taken = self._run(shared, batch_size, end - start)
+            if taken == OUT_OF_RANGE:
+                msg = f"order must hold row numbers from 0 to {len(x) - 1}, found others."
+                raise IndexError(msg)
+            done = start + abs(taken)
+            if taken < 0:
+                break
+        self._finite = taken >= 0
         return losses[:done]
 
     def stopped(self, loss: Any) -> bool:
         return not self._finite
 
-    def _run(
-        self, data: Data, order: Any, batch_size: int, rates: Sequence[float], key: Key, losses: np.ndarray[Any, Any]
-    ) -> int:
-        """Run a part of a bundle; the number of steps taken."""
-        layout = self._layout
-        of_labels = data.y.ndim == 1
+    def _portions(self, batch_size: int, count: int) -> Sequence[tuple[int, int]]:
+        """The steps of a bundle in portions whose dropout masks are drawn at once."""
+        if not self._layout.dropped:
+            return ((0, count),) if count else ()
+        at_once = max(MOST_NOISE // (batch_size * sum(width for _, width in self._layout.dropped)), 1)
+        return [(start, min(start + at_once, count)) for start in range(0, count, at_once)]
+
+    def _run(self, shared: tuple[Any, ...], batch_size: int, count: int) -> int:
+        """Run so many steps, whose arguments are ``shared`` by all threads; the number of steps taken."""
         parts = self._parts(batch_size)
         if parts not in self._teams:
             self._teams[parts] = Team(parts, single=True)  # meeting every few microseconds may come to nothing
         team = self._teams[parts]
-        shared = (
-            data.x, data.x if of_labels else data.y, data.y if of_labels else NO_LABELS,
-            self._nothing if data.weights is None else data.weights, order, batch_size,
-            np.asarray(rates, np.float64), key.step,
-            layout.table, layout.alphas, self._fixed_for_labels if of_labels else layout.fixed, layout.numbers,
-            self._options, self._shift, self._scale,
-            self._parameters, self._gradients, self._slots, self._weight_mask, self._work,
-            self._noise(batch_size, len(rates), key), losses,
-            parts, self._known, team.counters, GIVE_WAY,
-        )  # fmt: skip
-        taken = team.run(lambda me, threads: steps(*shared, me, threads), batch_size, len(rates))
-        if taken == OUT_OF_RANGE:
-            msg = f"order must hold row numbers from 0 to {len(data.x) - 1}, found others."
-            raise IndexError(msg)
-        self._finite = taken > 0
-        return abs(taken)
+
+        def task(me: int, threads: int) -> int:
+            return int(steps(*shared, *self._held, parts, team.counters, GIVE_WAY, me, threads))
+
+        return team.run(task, batch_size, count)
 
     def _parts(self, batch_size: int) -> int:
         """Into how many parts a batch of so many rows is cut: as many as processors, if each has enough to do."""
-        worth = min(batch_size * self._layout.size // WORTH, batch_size // (BYTES // self._dtype.itemsize))
+        worth = min(batch_size * self._layout.parameters // WORTH, batch_size // (BYTES // self._dtype.itemsize))
         return max(min(worth, self._most), 1)
 
-    def _noise(self, batch_size: int, count: int, key: Key) -> np.ndarray[Any, Any]:
-        """The masks of all dropouts, step by step, as the reference draws them."""
+    def _noise(self, batch_size: int, count: int, key: Key, start: int) -> np.ndarray[Any, Any]:
+        """The masks of all dropouts, step by step from ``start`` on, as the reference draws them."""
         if not self._layout.dropped:
             return self._nothing
-        steps_noise = (self.plan.noise(Key(key.seed, key.step + each), batch_size) for each in range(count))
+        steps_noise = (self.plan.noise(Key(key.seed, key.step + start + each), batch_size) for each in range(count))
         return np.concatenate([noise[index].reshape(-1) for noise in steps_noise for index, _ in self._layout.dropped])

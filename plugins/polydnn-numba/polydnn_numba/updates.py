@@ -5,7 +5,7 @@ import math
 from numba import njit
 
 from polydnn_numba.compiling import COMPILED
-from polydnn_numba.lanes import BYTES, load, peak, select_eq, select_le, select_lt, sqrt, store, total
+from polydnn_numba.lanes import lanes_of, load, peak, select_eq, select_le, select_lt, sqrt, store, total
 
 __all__ = ["KINDS", "SLOTS", "clip", "decay", "penalize", "update"]
 
@@ -21,7 +21,7 @@ def penalize(p, g, weights, l1, l2):
     """Add the penalties' gradient to ``g``; what they add to the cost. ``weights`` is 1 for weights, 0 for biases."""
     sizes = load(p, 0) * 0.0
     squares = sizes
-    for i in range(0, len(p), BYTES // p.itemsize):
+    for i in range(0, len(p), lanes_of(p)):
         w = load(p, i) * load(weights, i)
         sign = select_lt(0.0, w, 1.0, select_lt(w, 0.0, -1.0, w))
         store(g, i, load(g, i) + w * l2 + sign * l1)
@@ -33,7 +33,7 @@ def penalize(p, g, weights, l1, l2):
 @njit(**COMPILED)
 def clip(g, limit, norm):
     """Bring every element into [-limit, limit], then all together within ``norm``; inf leaves them as they are."""
-    lanes = BYTES // g.itemsize
+    lanes = lanes_of(g)
     if limit < math.inf:
         for i in range(0, len(g), lanes):
             v = load(g, i)
@@ -61,7 +61,7 @@ def clip(g, limit, norm):
 
 @njit(**COMPILED)
 def decay(p, weights, factor):
-    for i in range(0, len(p), BYTES // p.itemsize):
+    for i in range(0, len(p), lanes_of(p)):
         store(p, i, load(p, i) * select_eq(load(weights, i), 1.0, factor, 1.0))
 
 
@@ -92,7 +92,7 @@ def _written(p, i, value, found):
 @njit(**COMPILED)
 def _descend(p, g, rate):
     found = load(p, 0) * 0.0
-    for i in range(0, len(p), BYTES // p.itemsize):
+    for i in range(0, len(p), lanes_of(p)):
         found = _written(p, i, load(p, i) - load(g, i) * rate, found)
     return total(found) == 0.0
 
@@ -101,7 +101,7 @@ def _descend(p, g, rate):
 def _momentum(numbers, p, g, velocity, rate):
     momentum, nesterov = numbers[0], numbers[1] != 0.0
     found = load(p, 0) * 0.0
-    for i in range(0, len(p), BYTES // p.itemsize):
+    for i in range(0, len(p), lanes_of(p)):
         v = load(velocity, i) * momentum + load(g, i)
         store(velocity, i, v)
         move = load(g, i) + v * momentum if nesterov else v
@@ -119,7 +119,7 @@ def _adam(numbers, p, g, means, squares, largest, rate, step):
         weight = 1.0 / (1.0 - beta2)
     under, after = (eps * weight, 0.0) if inside else (0.0, eps * math.sqrt(weight))
     found = load(p, 0) * 0.0
-    for i in range(0, len(p), BYTES // p.itemsize):
+    for i in range(0, len(p), lanes_of(p)):
         v = load(g, i)
         first = load(means, i) * beta1 + v
         second = load(squares, i) * beta2 + v * v
@@ -141,7 +141,7 @@ def _rmsprop(numbers, p, g, squares, means, velocity, rate):
     scale = 1.0 / math.sqrt(fresh)
     under, after = (eps / fresh, 0.0) if inside else (0.0, eps * scale)
     found = load(p, 0) * 0.0
-    for i in range(0, len(p), BYTES // p.itemsize):
+    for i in range(0, len(p), lanes_of(p)):
         v = load(g, i)
         spread = load(squares, i) * keeps + v * v
         store(squares, i, spread)
@@ -163,7 +163,7 @@ def _adagrad(numbers, p, g, squares, rate):
     eps, inside = numbers[0], numbers[1] != 0.0
     under, after = (eps, 0.0) if inside else (0.0, eps)
     found = load(p, 0) * 0.0
-    for i in range(0, len(p), BYTES // p.itemsize):
+    for i in range(0, len(p), lanes_of(p)):
         v = load(g, i)
         sum_of_all = load(squares, i) + v * v
         store(squares, i, sum_of_all)

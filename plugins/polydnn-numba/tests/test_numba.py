@@ -91,7 +91,7 @@ def test_all_together() -> None:
                     assert_agrees(trainer, rows(trainer), batch, count=2)
 
 
-@pytest.mark.parametrize("widths", [(1, 1), (16, 1), (17, 2), (3, 20), (64, 10), (40, 33, 1)])
+@pytest.mark.parametrize("widths", [(1, 1), (16, 1), (17, 2), (3, 20), (4, 5, 6, 7), (64, 10), (40, 33, 1)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_widths(widths: tuple[int, ...], dtype: str) -> None:
     *hidden, last = widths
@@ -321,6 +321,21 @@ def test_it_stops_where_the_loss_was_finite_and_the_parameters_no_longer_are() -
     assert np.isfinite(losses).all()
     assert not np.isfinite(executor.read()[0]["layers.0.weight"]).all()
     assert executor.stopped(losses[-1])
+
+
+def test_after_such_a_step_it_begins_anew_with_what_is_loaded() -> None:
+    trainer = chain(Dense(5, "relu"), Dense(3), optimizer="adam", dtype="float32")
+    data, fresh, used = rows(trainer), ready(trainer), numba_executor(trainer.plan)
+    for bad in (np.nan, np.inf):  # not finite either: what stands between the rows of the weights
+        used = ready(trainer, used)
+        assert len(used.steps(Data(np.full_like(data.x, bad), data.y), np.arange(2), 1, [0.1, 0.1], Key(0, 1))) == 1
+    losses = [
+        each.steps(data, np.arange(40), batch, [0.01] * (40 // batch), Key(0, 1))
+        for batch in (1, 20)
+        for each in (fresh, ready(trainer, used) if batch == 1 else used)
+    ]
+    np.testing.assert_array_equal(losses[0], losses[1])
+    np.testing.assert_array_equal(losses[2], losses[3])
 
 
 def test_a_fit_takes_it_by_name() -> None:
