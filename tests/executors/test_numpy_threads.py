@@ -1,7 +1,9 @@
 """All threads or one: what was faster lately, on a pretended machine whose other processes come and go."""
 
+from bisect import bisect
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from polydnn.executors.on_numpy.threads import LONGEST, ThreadPace
@@ -66,6 +68,42 @@ def test_it_follows_the_machine(first: int) -> None:
     assert later.count(3 - first) > 0.9 * len(later)
 
 
+@pytest.mark.parametrize("period", [0.2, 0.5, 2.0])
+@pytest.mark.parametrize("pause", [0.0, 3.0])
+def test_a_machine_that_changes_its_speed_is_not_mistaken_for_a_number_of_threads(period: float, pause: float) -> None:
+    """For some time all takes twice as long, with one thread or two: trials in between find either faster."""
+    random, changes = np.random.default_rng(0), [0.0]
+    while changes[-1] < 2000.0:
+        changes.append(changes[-1] + random.exponential(period))
+    machine, worked, spent = Machine(lambda threads, now: 0.0), 0.0, {1: 0.0, 2: 0.0}
+    while worked < 150.0:
+        for left in (6, 4, 2):  # bundles of six steps, of which a trial takes fewer
+            count = machine.pace.at_once(left)
+            begun, threads = machine.pace.begin(64), machine.library.threads
+            seconds = count * 0.01 * (3 - threads) * (1 + bisect(changes, machine.now) % 2)
+            machine.now, worked, spent[threads] = machine.now + seconds, worked + seconds, spent[threads] + seconds
+            if begun is not None:
+                machine.pace.end(begun, count)
+        if worked % 0.45 < 0.1:
+            machine.now += pause
+    assert spent[1] < 0.015 * spent[2]
+
+
+def test_a_trial_takes_few_steps_of_a_bundle() -> None:
+    machine = Machine(lambda threads, now: 0.0)
+    taken: dict[int, list[int]] = {1: [], 2: []}
+    while machine.now < 20.0:
+        count = machine.pace.at_once(100)
+        begun = machine.pace.begin(64)
+        taken[machine.library.threads].append(count)
+        machine.now += count * 0.003 / machine.library.threads
+        if begun is not None:
+            machine.pace.end(begun, count)
+    assert set(taken[1]) == {3}  # 5 milliseconds of steps that take 1.5 with all threads
+    assert max(taken[2]) == 100
+    assert sum(taken[1]) < 0.01 * sum(taken[2])
+
+
 def test_threads_that_have_slept_are_given_time_to_wake() -> None:
     """Whenever one thread has worked for a while, the first steps of two take twice as long as those to come."""
     since: float | None = None
@@ -120,7 +158,7 @@ def test_long_steps_are_not_tried_with_one_thread_at_once() -> None:
 def test_beginning_with_one_thread() -> None:
     machine = Machine(lambda threads, now: 0.010 / threads, single=True)
     assert set(machine.used(0.1)) == {1}
-    machine.used(1.0)
+    machine.used(2.0)
     assert machine.step() == 2
     machine = Machine(lambda threads, now: 0.001 if threads == 1 else 0.1, single=True)
     assert machine.used(0.1).count(2) == 0

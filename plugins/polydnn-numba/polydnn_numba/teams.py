@@ -32,6 +32,10 @@ class Team:
         self.counters = np.zeros(most * APART, np.int64)
         self._pace = ThreadPace([self], single=single)
 
+    def at_once(self, steps: int) -> int:
+        """How many of so many steps to take in the next run: few where another number of threads is tried."""
+        return self._pace.at_once(steps)
+
     def run(self, task: Callable[[int, int], int], rows: int, steps: int) -> int:
         """What ``task(me, threads)`` gives, called for every thread; ``rows`` and ``steps`` say how much is to be done.
 

@@ -17,6 +17,9 @@ __all__ = ["ThreadPace", "Threaded"]
 TRIAL_STEPS, RECENT = 2, 7
 """Steps of a trial at least, and the latest steps whose median counts."""
 
+TRIAL = 0.005
+"""Seconds of work that are enough for a part of a trial, where steps are taken in bundles."""
+
 WAKING = 0.1
 """Seconds until threads that have slept work side by side: a system may wake them where their waker runs, and takes
 some fifty milliseconds to see that another processor is idle."""
@@ -24,8 +27,11 @@ some fifty milliseconds to see that another processor is idle."""
 SHORTEST, LONGEST = 1.0, 20.0
 """Seconds between two trials of the number that is not in use: few while it is near, many where it was far behind."""
 
-FAR = 1.5
-"""Times as long as the other: so far behind that a trial need not come back soon."""
+FAR, CLEARLY = 1.5, 3.0
+"""Times as long as the other: so far behind that a trial need not come back soon, that one trial says enough."""
+
+AGAIN = 0.5
+"""Seconds until a trial that was won by less is repeated."""
 
 COST = 10.0
 """The time between two trials in lengths of a trial, at least."""
@@ -48,7 +54,7 @@ class ThreadPace:
         self.most = max((count for _, count in self._all), default=1)
         self._clock = clock
         self._recent: dict[bool, deque[float]] = {each: deque(maxlen=RECENT) for each in (False, True)}
-        self._single, self._trying = single, False
+        self._single, self._trying, self._won = single, False, False
         self._last: float | None = None
         self._tried = self._awake = self._due = 0.0
         self._interval = SHORTEST
@@ -73,13 +79,20 @@ class ThreadPace:
         now = self._clock()
         if self._last is not None and now - self._last > WAKING:
             self._rest(now, now - self._last)
-        if not self._trying and now >= self._due and len(self._recent[self._single]) >= TRIAL_STEPS:
+        if self._is_due(now):
             self._try(now)
         for blas, count in self._all:
             wanted = 1 if self.single else count
             if blas.threads != wanted:
                 blas.threads = wanted
         return self._clock()
+
+    def at_once(self, steps: int) -> int:
+        """How many of a bundle of so many steps to take between ``begin`` and ``end``: few where they are a trial."""
+        if self.most <= 1 or not (self._trying or self._is_due(self._clock())):
+            return steps
+        known = self._recent[self._single]
+        return min(steps, max(int(TRIAL / median(known)), 1)) if known and median(known) > 0.0 else steps
 
     def end(self, begun: float, steps: int = 1) -> None:
         """Learn how long the step took, or so many of them."""
@@ -108,6 +121,9 @@ class ThreadPace:
                 if blas.threads != count:
                     blas.threads = count
 
+    def _is_due(self, now: float) -> bool:
+        return not self._trying and now >= self._due and len(self._recent[self._single]) >= TRIAL_STEPS
+
     def _rest(self, now: float, pause: float) -> None:
         """Begin anew after a pause, in which threads have gone to sleep and no trial has come nearer."""
         self._trying = False
@@ -124,15 +140,21 @@ class ThreadPace:
         self._awake = now + (WAKING if self._single else 0.0)
 
     def _judge(self, now: float) -> None:
-        """After a trial: change over where it was faster, and say when the next one is due."""
+        """After a trial: change over where it was faster, and say when the next one is due.
+
+        Less than ``CLEARLY`` faster has to be seen in two trials: a machine that changes its speed between one number's
+        turn and the other's makes either look faster.
+        """
         self._trying = False
         current, other = median(self._recent[self._single]), median(self._recent[not self._single])
-        if other < 0.95 * current:
-            self._single = not self._single
+        faster = other < 0.95 * current
+        if faster and (self._won or CLEARLY * other < current):
+            self._single, self._won = not self._single, False
             self._interval = SHORTEST
-        elif other > FAR * current:
-            self._interval = min(2.0 * self._interval, LONGEST)
+        elif faster:
+            self._won, self._interval = True, AGAIN
         else:
-            self._interval = SHORTEST
+            self._won = False
+            self._interval = min(max(2.0 * self._interval, SHORTEST), LONGEST) if other > FAR * current else SHORTEST
         self._awake = now + (0.0 if self._single else WAKING)
         self._due = now + max(self._interval, COST * (now - self._tried))
