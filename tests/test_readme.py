@@ -76,17 +76,25 @@ def test_the_predicted_batch_size_is_as_near_as_readme_says() -> None:
             assert max(one[0], other[0]) <= min(one[1], other[1])
 
 
-def speed_cell(points: list[dict[str, Any]], case: str, optimizer: str, batch_size: int) -> str:
-    """Microseconds of a step in a bundle, and the fastest peer's."""
+def medians(points: list[dict[str, Any]], case: str, optimizer: str, batch_size: int) -> dict[str, float]:
+    """Microseconds of a step, by framework."""
     key = (case, optimizer, batch_size, "step")
-    medians = {
+    return {
         each["framework"]: each["median_us"]
         for each in points
         if (each["case"], each["optimizer"], each["batch_size"], each["measure"]) == key and "median_us" in each
     }
-    peers = {name: median for name, median in medians.items() if not name.startswith(("polydnn", "floor"))}
-    fastest = min(peers, key=lambda name: peers[name])
-    return f"{figure(medians['polydnn_steps'])}, {fastest} {figure(peers[fastest])}"
+
+
+def fastest_peer(times: dict[str, float]) -> str:
+    best = min((name for name in times if not name.startswith(("polydnn", "floor"))), key=times.__getitem__)
+    return f"{best} {figure(times[best])}"
+
+
+def speed_cell(points: list[dict[str, Any]], case: str, optimizer: str, batch_size: int) -> str:
+    """Microseconds of a step in a bundle, and the fastest peer's."""
+    times = medians(points, case, optimizer, batch_size)
+    return f"{figure(times['polydnn_steps'])}, {fastest_peer(times)}"
 
 
 def figure(value: float) -> str:
@@ -125,22 +133,38 @@ def test_the_epochs_are_the_stored_ones() -> None:
     assert f"take {found['sgd']} of the fastest peer's with sgd and {found['adam']} with Adam" in text
 
 
-def test_table_of_panels_is_the_stored_one() -> None:
-    stored = json.loads((ROOT / "benchmarks/results/peers.json").read_text(encoding="utf-8"))
-    points = [each for each in stored["points"] if each["case"] == "784-512-512-10" and each["measure"] == "step"]
+def table_of_numba(name: str) -> list[list[str]]:
+    """The cells of a table in the README of polydnn-numba."""
     text = (ROOT / "plugins/polydnn-numba/README.md").read_text(encoding="utf-8")
-    table = re.findall(r"<!-- panels -->(.*?)<!-- /panels -->", text, re.DOTALL)[0].strip().splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
-    assert [int(row[0].replace(",", "")) for row in rows] == sorted({each["batch_size"] for each in points})
-    for size, *cells in rows:
-        found = []
-        for optimizer in ("sgd", "adam"):
-            here = [each for each in points if each["optimizer"] == optimizer]
-            here = [each for each in here if each["batch_size"] == int(size.replace(",", ""))]
-            times = {each["framework"]: each["median_us"] for each in here if "median_us" in each}
-            assert next(each for each in here if each["framework"] == "polydnn_steps")["notes"][0].endswith(
-                "PanelExecutor"
-            )
-            best = min((name for name in times if not name.startswith(("polydnn", "floor"))), key=times.__getitem__)
-            found += [figure(times["polydnn_steps"]), figure(times["polydnn_numpy"]), f"{best} {figure(times[best])}"]
-        assert cells == found
+    table = re.findall(f"<!-- {name} -->(.*?)<!-- /{name} -->", text, re.DOTALL)[0].strip().splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def panels_row(points: list[dict[str, Any]], batch_size: int) -> list[str]:
+    cells = [f"{batch_size:,}"]
+    for optimizer in ("sgd", "adam"):
+        times = medians(points, "784-512-512-10", optimizer, batch_size)
+        cells += [figure(times["polydnn_steps"]), figure(times["polydnn_numpy"]), fastest_peer(times)]
+    return cells
+
+
+def tiny_row(points: list[dict[str, Any]], case: str, batch_size: int) -> list[str]:
+    times = medians(points, case, "sgd", batch_size)
+    shown = ("polydnn_reference", "polydnn_numpy", "jax_scan", "polydnn_steps")
+    return [f"[{case.replace('-', ', ')}]", f"{batch_size:,}", *(figure(times[name]) for name in shown)]
+
+
+def executors(points: list[dict[str, Any]], case: str) -> set[str]:
+    """What ran the bundles of a network."""
+    bundles = (each for each in points if (each["case"], each["framework"]) == (case, "polydnn_steps"))
+    return {each["notes"][0].removeprefix("executor ") for each in bundles}
+
+
+def test_tables_of_polydnn_numba_are_the_stored_ones() -> None:
+    points = json.loads((ROOT / "benchmarks/results/peers.json").read_text(encoding="utf-8"))["points"]
+    sizes = sorted({each["batch_size"] for each in points})
+    assert executors(points, "784-512-512-10") == {"PanelExecutor"}
+    assert table_of_numba("panels") == [panels_row(points, size) for size in sizes]
+    tiny = ("8-10-1", "8-10-5-1", "8-64-1")
+    assert {name for case in tiny for name in executors(points, case)} == {"TinyExecutor"}
+    assert table_of_numba("tiny") == [tiny_row(points, case, size) for case in tiny for size in (1, 16, 256, 4096)]

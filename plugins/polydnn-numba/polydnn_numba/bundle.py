@@ -218,16 +218,23 @@ def _differentiate_batch(
 
 
 @njit(**COMPILED)
-def _move(fixed, numbers, options, p, g, slots, weight_mask, rate, step):
+def _weights_of(layer):
+    """How much room a layer's weights take, their biases not among them."""
+    return layer[M] * layer[PITCH] if layer[KIND] == DENSE else 0
+
+
+@njit(**COMPILED)
+def _move(table, fixed, numbers, options, p, g, slots, rate, step):
     """Bound the gradient and move the parameters along it; whether they are finite."""
     clip(g, numbers[CLIP_VALUE], numbers[CLIP_NORM])
     if numbers[DECAY] > 0.0:
-        decay(p, weight_mask, 1.0 - rate * numbers[DECAY])
+        for layer in table:
+            decay(p, layer[W], layer[W] + _weights_of(layer), 1.0 - rate * numbers[DECAY])
     return update(fixed[OPTIMIZER], options, p, g, slots[0], slots[1], slots[2], rate, step)
 
 
 @njit(**COMPILED)
-def _learn(fixed, numbers, options, p, g, slots, weight_mask, rate, step, known, loss):
+def _learn(table, fixed, numbers, options, p, g, slots, rate, step, known, loss):
     """Move the parameters along the sum of the parts' gradients; how that ended."""
     total_loss = p.dtype.type(known[0, LOSS_OF_PART])
     there = known[0, THERE] == 1.0
@@ -241,8 +248,9 @@ def _learn(fixed, numbers, options, p, g, slots, weight_mask, rate, step, known,
     if not there:
         return MISSING
     if numbers[L1] > 0.0 or numbers[L2] > 0.0:
-        total_loss += penalize(p, own, weight_mask, numbers[L1], numbers[L2])
-    fine = _move(fixed, numbers, options, p, own, slots, weight_mask, rate, step)
+        for layer in table:
+            total_loss += penalize(p, own, layer[W], layer[W] + _weights_of(layer), numbers[L1], numbers[L2])
+    fine = _move(table, fixed, numbers, options, p, own, slots, rate, step)
     loss[0] = total_loss
     return FINE if total_loss * 0.0 == 0.0 and fine else NOT_FINITE
 
@@ -254,7 +262,7 @@ def _compiled() -> Callable[..., Any]:
     @kept
     def steps(
         x, y, labels, weights, order, batch, rates, first_step, noise, losses, fixed,
-        table, alphas, numbers, options, shift, scale, p, g, slots, weight_mask, work, known,
+        table, alphas, numbers, options, shift, scale, p, g, slots, work, known,
         parts, counters, give_way, me, threads,
     ):  # fmt: skip
         """One thread's part of len(rates) steps; how many were run, OUT_OF_RANGE where ``order`` names no row.
@@ -286,8 +294,8 @@ def _compiled() -> Callable[..., Any]:
                 meet(counters, me, threads, turn, give_way)
             if me == 0:
                 known[0, VERDICT] = _learn(
-                    fixed, numbers, options, p, g[:parts], slots, weight_mask, rates[done], first_step + done,
-                    known, losses[done : done + 1],
+                    table, fixed, numbers, options, p, g[:parts], slots, rates[done], first_step + done, known,
+                    losses[done : done + 1],
                 )  # fmt: skip
             if threads > 1:
                 meet(counters, me, threads, turn + 1, give_way)

@@ -11,7 +11,7 @@ from polydnn_numba import activations, bundle, losses
 from polydnn_numba.lanes import BYTES
 from polydnn_numba.recognition import Rule, activation_kind, is_dense, is_dropout, is_normalization, loss_kind
 
-__all__ = ["LARGEST", "Layout", "Place", "Space", "layout_of"]
+__all__ = ["LARGEST", "Layout", "Place", "Space", "layout_of", "numbers_of"]
 
 LARGEST = 16384
 """The most parameters of a network that is tiny: above, BLAS multiplies faster than the loops here."""
@@ -87,7 +87,7 @@ def layout_of(plan: StepPlan, rule: Rule) -> Layout:
         np.asarray(rows, np.int64),
         np.asarray(described.alphas, np.float64),
         np.asarray([fixed[name] for name in bundle.FIXED], np.int64),
-        _numbers(plan),
+        numbers_of(plan),
         tuple(described.places),
         described.parameters,
         described.size + lanes,
@@ -198,7 +198,8 @@ def _kind(layer: Any) -> int:
     raise NotImplementedError(msg)
 
 
-def _numbers(plan: StepPlan) -> np.ndarray[Any, Any]:
+def numbers_of(plan: StepPlan) -> np.ndarray[Any, Any]:
+    """The penalties, weight decay and bounds of a plan, as ``bundle.NUMBERS`` names them; inf is no bound."""
     penalties = plan.penalties
     decay = plan.optimizer.weight_decay if penalties.weight_decay is None else penalties.weight_decay
     values = {

@@ -16,13 +16,17 @@ __all__ = [
     "Block",
     "Held",
     "Rows",
+    "extent",
     "in_vectors",
     "input_of",
 ]
 
-COLUMNS = ("m", "n", "biased", "activation", "x", "z", "y")
-"""What the table of layers says of each: ``x``, ``z`` and ``y`` are where input, pre-activation and output stand."""
-M, N, BIASED, ACTIVATION, X, Z, Y = range(len(COLUMNS))
+COLUMNS = ("m", "n", "biased", "activation", "x", "z", "y", "mask", "out", "drawn")
+"""What the table of layers says of each: ``x``, ``z`` and ``y`` are where input, pre-activation and activation stand.
+
+``out`` is what the next layer gets: ``y``, or that times the mask of a dropout. ``drawn`` says how many units there are
+in the dropouts before this layer's, and is below zero where it has none."""
+M, N, BIASED, ACTIVATION, X, Z, Y, MASK, OUT, DRAWN = range(len(COLUMNS))
 
 PANEL = ("w", "first", "count")
 """Of each panel: where its weights stand, its first unit and their number, or of the last layer its inputs.
@@ -34,9 +38,10 @@ FIXED = ("targets", "shares", "d", "last d", "partial", "scratch", "slab", "acro
 """What else is fixed for a plan: places in the workspace, numbers of rows, and which loss and optimizer."""
 TARGETS, SHARES, D, LAST_D, PARTIAL, SCRATCH, SLAB, ACROSS, BLOCK, LOSS, OPTIMIZER = range(len(FIXED))
 
-STATISTICS = ("loss", "squares of inputs", "squares of gradients", "finite")
-"""What each panel knows of a step: its part of the loss, two sums that bound every move, and whether all is finite."""
-COST, INPUTS, GRADIENTS, FINITE = range(len(STATISTICS))
+STATISTICS = ("loss", "squares of inputs", "squares of gradients", "finite", "scale", "squares")
+"""What each panel knows of a step: its part of the loss, two sums that bound every move, whether all is finite, and of
+its gradient the squares in units of a scale."""
+COST, INPUTS, GRADIENTS, FINITE, SCALE, SQUARES = range(len(STATISTICS))
 
 
 class Held(NamedTuple):
@@ -57,11 +62,13 @@ class Held(NamedTuple):
     fixed: Any
     """(FIXED,)"""
     options: Any
-    """The optimizer's, and behind them its weight decay."""
+    """The optimizer's."""
+    numbers: Any
+    """Penalties, weight decay and bounds: ``bundle.NUMBERS``."""
     p: Any
     """Parameters, (panels, size), each row whole vectors long."""
     g: Any
-    """Gradients likewise for batches of several blocks, (panels, 0) before the first."""
+    """Gradients likewise, (panels, 0) until they have to be kept: of several blocks, or where all are looked at."""
     slots: Any
     """The optimizer's arrays, (panels, slots, size); the parameters where it has none."""
     work: Any
@@ -73,7 +80,10 @@ class Held(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows that are trained on, and what normalizes them; arrays that there are not are empty."""
+    """The rows that are trained on, what normalizes them, and the masks of dropouts for all steps, one after the other.
+
+    Arrays that there are not are empty.
+    """
 
     x: Any
     y: Any
@@ -81,12 +91,13 @@ class Rows(NamedTuple):
     weights: Any
     shift: Any
     scale: Any
+    noise: Any
 
 
 class Block(NamedTuple):
     """Some examples of a batch: ``order`` names them, ``s`` is the room for them in a row.
 
-    ``by_rows`` says that the inputs lie example by example.
+    ``by_rows`` says that the inputs lie example by example; ``noise`` are the masks of the whole batch.
     """
 
     order: Any
@@ -95,6 +106,7 @@ class Block(NamedTuple):
     batch: Any
     s: Any
     by_rows: Any
+    noise: Any
 
 
 # ---- who does what -----------------------------------------------------------------------------------------------
@@ -112,3 +124,13 @@ def input_of(held, index, block):
     if index == 0 and block.by_rows:
         return YES, held.table[0, X], held.fixed[ACROSS]
     return NO, held.table[index, X], block.s
+
+
+@njit(**COMPILED)
+def extent(held, index, q):
+    """How many rows and columns a panel's weights have, and how many of the rows are no biases."""
+    panel, layer = held.panels[index, q], held.table[index]
+    if index < len(held.table) - 1:
+        return layer[M] + layer[BIASED], panel[COUNT], layer[M]
+    biased = layer[BIASED] if panel[FIRST] + panel[COUNT] == layer[M] else 0
+    return panel[COUNT] + biased, layer[N], panel[COUNT]

@@ -1,7 +1,8 @@
 """Where everything of a network in panels stands, and which panel has what."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from polydnn import StepPlan
 from polydnn_numba import activations, losses, panel_held
 from polydnn_numba.lanes import BYTES
-from polydnn_numba.layout import Space
-from polydnn_numba.recognition import Rule, activation_kind, is_dense, is_normalization, loss_kind
+from polydnn_numba.layout import Space, numbers_of
+from polydnn_numba.recognition import Rule, activation_kind, is_dense, is_dropout, is_normalization, loss_kind
 
 __all__ = ["BLOCK", "PanelLayout", "Piece", "panel_layout"]
 
@@ -40,12 +41,21 @@ class PanelLayout:
     alphas: np.ndarray[Any, Any]
     panels: np.ndarray[Any, Any]
     fixed: np.ndarray[Any, Any]
+    numbers: np.ndarray[Any, Any]
     pieces: tuple[Piece, ...]
     size: int
     """How long the buffer of a panel is."""
     work_size: int
+    dropped: tuple[tuple[int, int], ...]
+    """The dropouts: number and width of each."""
     normalization: tuple[str, str] | None
     """The names of shift and scale."""
+
+    @property
+    def together(self) -> bool:
+        """Whether all gradients are looked at before any weight is moved: by penalties, or to bound them."""
+        l1, l2, _, clip_value, clip_norm = self.numbers
+        return bool(l1 > 0.0 or l2 > 0.0 or clip_value < np.inf or clip_norm < np.inf)
 
     @property
     def largest(self) -> tuple[int, int]:
@@ -69,12 +79,13 @@ class _Layer:
     alpha: float
     weight: str
     bias: str
+    dropout: int | None = None
+    """The number of the dropout behind it."""
 
 
 def panel_layout(plan: StepPlan, rule: Rule, threads: int) -> PanelLayout:
     """The layout of a plan for at most so many threads; raises NotImplementedError for a plan that is not served."""
     loss = loss_kind(plan)
-    _refuse_penalties(plan)
     normalization, layers = _layers(plan)
     lanes = BYTES // np.dtype(plan.network.dtype).itemsize
     count = max(min(threads, max(layer.n for layer in layers[:-1]) // FEWEST_UNITS), 1)
@@ -89,28 +100,26 @@ def panel_layout(plan: StepPlan, rule: Rule, threads: int) -> PanelLayout:
         np.asarray([layer.alpha for layer in layers], np.float64),
         panels,
         np.asarray([fixed[name] for name in panel_held.FIXED], np.int64),
+        numbers_of(plan),
         tuple(pieces),
         size,
         space.taken,
+        tuple((layer.dropout, layer.n) for layer in layers if layer.dropout is not None),
         normalization,
     )
 
 
-def _refuse_penalties(plan: StepPlan) -> None:
-    penalties = plan.penalties
-    if penalties.l1 or penalties.l2 or penalties.clip_value is not None or penalties.clip_norm is not None:
-        msg = "penalties and clipping look at all panels of a network at once"
-        raise NotImplementedError(msg)
-
-
 def _layers(plan: StepPlan) -> tuple[tuple[str, str] | None, list[_Layer]]:
-    """The names of the shift and scale of the normalization before all others, and the dense layers."""
+    """The names of the shift and scale of the normalization before all others, and the dense layers with dropouts."""
     normalization, first = None, 0
     if is_normalization(plan.layers[0]):
         normalization, first = (plan.names[0]["shift"], plan.names[0]["scale"]), 1
-    given = list(zip(plan.layers, plan.names, plan.network.widths, plan.network.widths[1:], strict=False))[first:]
-    layers = []
-    for layer, names, m, n in given:
+    given = list(enumerate(zip(plan.layers, plan.names, pairwise(plan.network.widths), strict=True)))[first:]
+    layers: list[_Layer] = []
+    for index, (layer, names, (m, n)) in given:
+        if layers and layers[-1].dropout is None and is_dropout(layer) and layer.random and index < given[-1][0]:
+            layers[-1] = replace(layers[-1], dropout=index)
+            continue
         if not is_dense(layer):
             msg = f"a layer {layer!r} in this place is not served"
             raise NotImplementedError(msg)
@@ -166,13 +175,17 @@ def _pieces(layer: _Layer, panel: int, start: int, own: slice, *, last: bool) ->
 def _table(layers: Sequence[_Layer], space: Space) -> list[tuple[int, ...]]:
     """Every layer in the columns of the table; the output of each is the input of the next."""
     rows: list[tuple[int, ...]] = []
-    x = space.take(_across(layers[0].m, space.lanes), BLOCK)
+    x, units = space.take(_across(layers[0].m, space.lanes), BLOCK), 0
     for layer in layers:
         z = y = space.take(layer.n + 1, BLOCK)
         if layer.code in activations.OF_Z:
             y = space.take(layer.n + 1, BLOCK)
-        rows.append((layer.m, layer.n, int(layer.biased), layer.code, x, z, y))
-        x = y
+        mask, out, drawn = y, y, -1
+        if layer.dropout is not None:
+            mask, out, drawn = space.take(layer.n, BLOCK), space.take(layer.n + 1, BLOCK), units
+            units += layer.n
+        rows.append((layer.m, layer.n, int(layer.biased), layer.code, x, z, y, mask, out, drawn))
+        x = out
     return rows
 
 

@@ -13,9 +13,12 @@ from polydnn_numba.panel_held import (
     ACTIVATION,
     BIASED,
     COUNT,
+    DRAWN,
     FIRST,
     LAST_D,
     LOSS,
+    MASK,
+    OUT,
     PARTIAL,
     SCRATCH,
     SHARES,
@@ -103,10 +106,33 @@ def forward(held, index, block, q):
     )  # fmt: skip
     _clear(work, z, units, s, block.count)
     activate(layer[ACTIVATION], held.alphas[index], work, z, y, units, s)
+    if layer[DRAWN] >= 0:
+        _silence(held, index, block, q)
     if first + units == layer[N]:
         for i in range(0, s, lanes_of(held.work)):
-            store(work, layer[Y] + layer[N] * s + i, 1.0)
-    return _squares(work, y, units * s)
+            store(work, layer[OUT] + layer[N] * s + i, 1.0)
+    return _squares(work, layer[OUT] + first * s, units * s)
+
+
+@njit(**COMPILED)
+def _silence(held, index, block, q):
+    """Y M for the units of one panel, with M laid out unit by unit for the way back."""
+    work, s, layer, panel = held.work, block.s, held.table[index], held.panels[index, q]
+    units, n, lanes = panel[COUNT], layer[N], lanes_of(held.work)
+    here = panel[FIRST] * s
+    drawn = block.batch * layer[DRAWN] + block.start * n + panel[FIRST]
+    for first in range(0, block.count, lanes):  # so few rows at a time stay in the cache for the units that follow
+        for j in range(units):
+            at = layer[MASK] + here + j * s
+            for i in range(first, min(first + lanes, block.count)):
+                work[at + i] = block.noise[drawn + i * n + j]
+    _multiply(work, layer[Y] + here, layer[MASK] + here, layer[OUT] + here, units * s)
+
+
+@njit(**COMPILED)
+def _multiply(work, a, b, to, size):
+    for i in range(0, size, lanes_of(work)):
+        store(work, to + i, load(work, a + i) * load(work, b + i))
 
 
 @njit(**COMPILED)
@@ -159,6 +185,8 @@ def backward(held, index, block, q):
         _back_from_end(held, block, q, d)
     else:
         _sum_up(held, index, first * s, units * s, d)
+    if layer[DRAWN] >= 0:
+        _multiply(work, d, layer[MASK] + first * s, d, units * s)
     pull_back(
         layer[ACTIVATION], held.alphas[index], work, layer[Z] + first * s, layer[Y] + first * s, d, units, s
     )  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 from polydnn import StepPlan
 from polydnn.execution import Data, Executor, Key
 from polydnn.executors.on_numpy import Blas, aligned, libraries, thread_limit, usable_threads
+from polydnn_numba.masks import Masks
 from polydnn_numba.multiplying import multiplying_library
 from polydnn_numba.native import APART
 from polydnn_numba.panel_bundle import steps
@@ -37,20 +38,21 @@ class PanelExecutor(Executor):
         self._dtype = np.dtype(plan.network.dtype)
         self._libraries: dict[int, Blas] = {}
         self._team = Team(self._layout.panels.shape[1])
+        self._masks = Masks(plan, self._layout.dropped)
         self._held = self._holding()
         self._nothing = np.zeros(0, self._dtype)
         self._fixed_for_labels = self._layout.with_labels()
         self._finite = True
 
     def _holding(self) -> Held:
-        layout, plan = self._layout, self.plan
-        panels, penalties = layout.panels.shape[1], self.plan.penalties
-        decay = plan.optimizer.weight_decay if penalties.weight_decay is None else penalties.weight_decay
+        layout = self._layout
+        panels = layout.panels.shape[1]
         p, rows = self._zeros(panels, layout.size), 1 + max(self._rule.slots.values(), default=-1)
         slots = self._zeros(panels, rows, layout.size) if rows else p[:, None]
         return Held(
             0, np.dtype(libraries()[0].integer).type(0), GIVE_WAY,
-            layout.table, layout.alphas, layout.panels, layout.fixed, np.asarray([*self._rule.options, decay]),
+            layout.table, layout.alphas, layout.panels, layout.fixed,
+            np.asarray(self._rule.options, np.float64), layout.numbers,
             p, self._zeros(panels, 0), slots, self._zeros(layout.work_size),
             np.zeros((2, panels, max(len(STATISTICS), APART))), self._team.counters,
         )  # fmt: skip
@@ -69,7 +71,7 @@ class PanelExecutor(Executor):
 
     def load(self, parameters: Any, optimizer_state: Any) -> None:
         self._loaded = dict(parameters)
-        self._held.work[...] = 0.0
+        self._held.work[...], self._held.g[...] = 0.0, 0.0
         for piece in self._layout.pieces:
             _view(self._held.p, piece)[...] = parameters[piece.name][piece.part]
             for slot, row in self._rule.slots.items():
@@ -107,30 +109,36 @@ class PanelExecutor(Executor):
         losses = np.empty(len(rates), self._dtype)
         given, done, self._finite = np.asarray(rates, np.float64), 0, True
         with thread_limit(True):
-            while done < len(rates) and self._finite:
-                part = order[done * batch_size : len(rates) * batch_size]
-                taken = self._run(data, part, batch_size, given[done:], key.step + done, losses[done:])
-                done += abs(taken)
-                self._finite = taken > 0 or self._all_finite(losses[done - 1])
+            for start, end in self._masks.portions(batch_size, len(rates)):
+                noise = self._masks.draw(key, start, end, batch_size)
+                of_step = len(noise) // (end - start)
+                while done < end and self._finite:
+                    part, masks = order[done * batch_size : end * batch_size], noise[(done - start) * of_step :]
+                    taken = self._run(data, masks, part, batch_size, given[done:end], key.step + done, losses[done:end])
+                    done += abs(taken)
+                    self._finite = taken > 0 or self._all_finite(losses[done - 1])
         return losses[:done]
 
     def stopped(self, loss: Any) -> bool:
         return not self._finite
 
-    def _run(self, data: Data, order: Any, batch_size: int, rates: Any, first_step: int, losses: Any) -> int:
+    def _run(
+        self, data: Data, masks: Any, order: Any, batch_size: int, rates: Any, first_step: int, losses: Any
+    ) -> int:
         """Run a part of a bundle on all threads; the number of steps taken."""
         of_labels = data.y.ndim == 1
         rows = Rows(
             data.x, data.x if of_labels else data.y, data.y if of_labels else NO_LABELS,
-            self._nothing if data.weights is None else data.weights, self._shift, self._scale,
+            self._nothing if data.weights is None else data.weights, self._shift, self._scale, masks,
         )  # fmt: skip
-        if batch_size > BLOCK and not self._held.g.size:
+        together = self._layout.together
+        if (together or batch_size > BLOCK) and not self._held.g.size:
             self._held = self._held._replace(g=np.zeros_like(self._held.p))
         held = self._held._replace(
             blas=self._library(batch_size).address("gemm", self._dtype.name),
             fixed=self._fixed_for_labels if of_labels else self._held.fixed,
         )
-        shared = (held, rows, order, batch_size, rates, first_step, losses)
+        shared = (held, rows, together, order, batch_size, rates, first_step, losses)
         return self._team.run(lambda me, threads: steps(*shared, me, threads), batch_size, len(rates))
 
     def _all_finite(self, loss: Any) -> bool:

@@ -11,6 +11,7 @@ from polydnn.executors.on_numpy import usable_threads
 from polydnn_numba.bundle import KNOWN, OUT_OF_RANGE, steps
 from polydnn_numba.lanes import BYTES
 from polydnn_numba.layout import layout_of
+from polydnn_numba.masks import Masks
 from polydnn_numba.native import APART
 from polydnn_numba.recognition import optimizer_rule
 from polydnn_numba.rows import NO_LABELS, prepared
@@ -19,8 +20,6 @@ from polydnn_numba.updates import SLOTS
 
 __all__ = ["TinyExecutor"]
 
-MOST_NOISE = 1 << 20
-"""Numbers of dropout masks drawn at once."""
 WORTH = 2**16
 """Multiplications of a step that are worth a thread: some five microseconds, where to meet takes a fifth of one."""
 
@@ -39,11 +38,9 @@ class TinyExecutor(Executor):
         size, self._most = self._layout.size, usable_threads()
         self._parameters, self._gradients = self._zeros(size), self._zeros(self._most * size).reshape(self._most, size)
         self._slots = self._zeros(SLOTS * size).reshape(SLOTS, size)
-        self._weight_mask = self._zeros(size)
-        for place in self._layout.places:
-            place.of(self._weight_mask)[...] = place.name in plan.weight_names
         self._work = self._zeros(self._most * self._layout.work_size).reshape(self._most, -1)
         self._known = np.zeros((self._most, max(len(KNOWN), APART)))
+        self._masks = Masks(plan, self._layout.dropped)
         self._teams: dict[int, Team] = {}
         self._options = np.asarray(self._rule.options, np.float64)
         self._nothing = np.zeros(0, self._dtype)
@@ -73,7 +70,7 @@ class TinyExecutor(Executor):
         layout = self._layout
         self._held = (
             layout.table, layout.alphas, layout.numbers, self._options, self._shift, self._scale,
-            self._parameters, self._gradients, self._slots, self._weight_mask, self._work, self._known,
+            self._parameters, self._gradients, self._slots, self._work, self._known,
         )  # fmt: skip
 
     def read(self) -> tuple[Any, Any]:
@@ -101,9 +98,8 @@ class TinyExecutor(Executor):
         fixed = self._fixed_for_labels if of_labels else self._layout.fixed
         losses, given = np.empty(len(rates), self._dtype), np.asarray(rates, np.float64)
         taken = done = 0
-        for start, end in self._portions(batch_size, len(rates)):
-            part = order[start * batch_size : end * batch_size]
-            noise = self._noise(batch_size, end - start, key, start)
+        for start, end in self._masks.portions(batch_size, len(rates)):
+            part, noise = order[start * batch_size : end * batch_size], self._masks.draw(key, start, end, batch_size)
             shared = (*rows, part, batch_size, given[start:end], key.step + start, noise, losses[start:end], fixed)
             taken = self._run(shared, batch_size, end - start)
             if taken == OUT_OF_RANGE:
@@ -117,13 +113,6 @@ class TinyExecutor(Executor):
 
     def stopped(self, loss: Any) -> bool:
         return not self._finite
-
-    def _portions(self, batch_size: int, count: int) -> Sequence[tuple[int, int]]:
-        """The steps of a bundle in portions whose dropout masks are drawn at once."""
-        if not self._layout.dropped:
-            return ((0, count),) if count else ()
-        at_once = max(MOST_NOISE // (batch_size * sum(width for _, width in self._layout.dropped)), 1)
-        return [(start, min(start + at_once, count)) for start in range(0, count, at_once)]
 
     def _run(self, shared: tuple[Any, ...], batch_size: int, count: int) -> int:
         """Run so many steps, whose arguments are ``shared`` by all threads; the number of steps taken."""
@@ -141,10 +130,3 @@ class TinyExecutor(Executor):
         """Into how many parts a batch of so many rows is cut: as many as processors, if each has enough to do."""
         worth = min(batch_size * self._layout.parameters // WORTH, batch_size // (BYTES // self._dtype.itemsize))
         return max(min(worth, self._most), 1)
-
-    def _noise(self, batch_size: int, count: int, key: Key, start: int) -> np.ndarray[Any, Any]:
-        """The masks of all dropouts, step by step from ``start`` on, as the reference draws them."""
-        if not self._layout.dropped:
-            return self._nothing
-        steps_noise = (self.plan.noise(Key(key.seed, key.step + start + each), batch_size) for each in range(count))
-        return np.concatenate([noise[index].reshape(-1) for noise in steps_noise for index, _ in self._layout.dropped])

@@ -5,9 +5,20 @@ import math
 from numba import njit
 
 from polydnn_numba.compiling import COMPILED
-from polydnn_numba.lanes import lanes_of, load, peak, select_eq, select_le, select_lt, sqrt, store, total
+from polydnn_numba.lanes import keep, lanes_of, load, peak, select_le, select_lt, sqrt, store, total
 
-__all__ = ["KINDS", "SLOTS", "clip", "decay", "penalize", "update"]
+__all__ = [
+    "KINDS",
+    "SLOTS",
+    "clip",
+    "clip_each",
+    "decay",
+    "length_of",
+    "penalize",
+    "shorten",
+    "shortening",
+    "update",
+]
 
 KINDS = ("sgd", "momentum", "adam", "rmsprop", "adagrad")
 """The optimizers by the number that compiled code knows them under."""
@@ -17,12 +28,12 @@ SGD, MOMENTUM, ADAM, RMSPROP, ADAGRAD = range(5)
 
 
 @njit(**COMPILED)
-def penalize(p, g, weights, l1, l2):
-    """Add the penalties' gradient to ``g``; what they add to the cost. ``weights`` is 1 for weights, 0 for biases."""
-    sizes = load(p, 0) * 0.0
+def penalize(p, g, start, end, l1, l2):
+    """Add the penalties' gradient for some weights to ``g``; what they add to the cost."""
+    sizes = load(p, start) * 0.0
     squares = sizes
-    for i in range(0, len(p), lanes_of(p)):
-        w = load(p, i) * load(weights, i)
+    for i in range(start, end, lanes_of(p)):
+        w = keep(load(p, i), end - i)
         sign = select_lt(0.0, w, 1.0, select_lt(w, 0.0, -1.0, w))
         store(g, i, load(g, i) + w * l2 + sign * l1)
         sizes = sizes + w * sign
@@ -33,16 +44,30 @@ def penalize(p, g, weights, l1, l2):
 @njit(**COMPILED)
 def clip(g, limit, norm):
     """Bring every element into [-limit, limit], then all together within ``norm``; inf leaves them as they are."""
-    lanes = lanes_of(g)
+    clip_each(g, limit)
+    if norm < math.inf:
+        scale, squares = length_of(g, norm)
+        shorten(g, scale, shortening(scale, squares, norm))
+
+
+@njit(**COMPILED)
+def clip_each(g, limit):
+    """Bring every element into [-limit, limit]; inf leaves them as they are."""
     if limit < math.inf:
-        for i in range(0, len(g), lanes):
+        for i in range(0, len(g), lanes_of(g)):
             v = load(g, i)
             v = select_le(v, -limit, -limit, v)
             store(g, i, select_le(limit, v, limit, v))
-    if norm == math.inf:
-        return
+
+
+@njit(**COMPILED)
+def length_of(g, norm):
+    """A scale, the size of the largest element but at least ``norm``, and the sum of all squares in units of it.
+
+    So that no square is too large for its dtype.
+    """
     top = load(g, 0)
-    for i in range(0, len(g), lanes):
+    for i in range(0, len(g), lanes_of(g)):
         v = load(g, i)
         size = select_lt(v, 0.0, 0.0 - v, v)
         top = select_lt(top, size, size, top)
@@ -50,19 +75,31 @@ def clip(g, limit, norm):
     largest = peak(top)
     scale = largest if largest > norm else one * norm
     squares = load(g, 0) * 0.0
-    for i in range(0, len(g), lanes):
+    for i in range(0, len(g), lanes_of(g)):
         v = load(g, i) / scale
         squares = squares + v * v
-    length, enough = math.sqrt(total(squares)), one * norm / scale
-    factor = one * norm / (enough if length <= enough else length)  # NaN where there is a NaN
-    for i in range(0, len(g), lanes):
+    return scale, total(squares)
+
+
+@njit(**COMPILED)
+def shortening(scale, squares, norm):
+    """By what ``g / scale`` is multiplied to be no longer than ``norm``; NaN where there is a NaN."""
+    length, enough = math.sqrt(squares), norm / scale
+    return norm / (enough if length <= enough else length)
+
+
+@njit(**COMPILED)
+def shorten(g, scale, factor):
+    for i in range(0, len(g), lanes_of(g)):
         store(g, i, load(g, i) / scale * factor)
 
 
 @njit(**COMPILED)
-def decay(p, weights, factor):
-    for i in range(0, len(p), lanes_of(p)):
-        store(p, i, load(p, i) * select_eq(load(weights, i), 1.0, factor, 1.0))
+def decay(p, start, end, factor):
+    """Multiply some weights by what the decay leaves of them."""
+    kept = p.dtype.type(factor)
+    for i in range(start, end):
+        p[i] *= kept
 
 
 @njit(**COMPILED)

@@ -208,12 +208,14 @@ def test_small_batches_are_left_in_one() -> None:
     assert executor._parts(2**20) == executor._most
 
 
-def test_masks_drawn_in_parts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "value"), [("MOST_NOISE", 2 * 16 * 7), ("SHARED", 1)])
+def test_masks_drawn_in_parts_change_nothing(name: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = chain(Dense(7, "tanh"), Dropout(0.2), Dense(3))
     data, order = rows(trainer), np.arange(80)
     whole, parts = ready(trainer), ready(trainer)
     expected = whole.steps(data, order, 16, [0.1] * 5, Key(5, 7))
-    monkeypatch.setattr("polydnn_numba.tiny.MOST_NOISE", 2 * 16 * 7)
+    monkeypatch.setattr(f"polydnn_numba.masks.{name}", value)
+    monkeypatch.setattr("polydnn_numba.masks.usable_threads", lambda: 3)
     assert parts.steps(data, order, 16, [0.1] * 5, Key(5, 7)).tolist() == expected.tolist()
 
 

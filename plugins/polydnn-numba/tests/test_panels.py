@@ -96,14 +96,45 @@ def test_inputs_are_normalized_on_the_way_in(batch: int) -> None:
     assert_agrees(trainer, rows(trainer), batch, make=panels)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "gelu"])  # two that are pulled back by what they gave
+def test_dropout(activation: str, dtype: str) -> None:
+    layers = [Dense(100, activation), Dropout(0.3), Dense(97, activation), Dense(65, activation), Dropout(0.6)]
+    trainer = chain(*layers, Dense(3), dtype=dtype, optimizer="adam")
+    for batch in BATCHES:
+        assert_agrees(trainer, rows(trainer), batch, make=panels)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"l1": 0.1}, {"l2": 0.3}, {"clip_value": 0.01}, {"clip_norm": 0.5}, {"clip_norm": 1e6},
+        {"l1": 0.1, "l2": 0.3, "clip_value": 0.02, "clip_norm": 0.5, "weight_decay": 0.1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_penalties_and_bounds(options: dict[str, float], optimizer: str) -> None:
+    for dtype in ("float32", "float64"):
+        trainer = chain(Dense(101, "tanh"), Dense(70, "tanh"), Dense(3), optimizer=optimizer, dtype=dtype, **options)
+        for batch in BATCHES:
+            assert_agrees(trainer, rows(trainer), batch, make=panels)
+
+
+def test_a_bound_of_gradients_whose_squares_are_too_large() -> None:
+    trainer = chain(Dense(100), Dense(3), clip_norm=1.0)
+    data = rows(trainer)
+    assert_agrees(trainer, Data(1e100 * data.x, 1e100 * data.y), 16, count=1, make=panels)
+
+
 @pytest.mark.parametrize(
     ("layers", "options", "reason"),
     [
         ([Dense(3)], {}, "there is no hidden layer to share"),
         ([Dense(100, "softmax"), Dense(3)], {}, "an activation across the units"),
-        ([Dense(100), Dropout(0.5), Dense(3)], {}, "is not served"),
-        ([Dense(100), Dense(3)], {"l2": 0.1}, "penalties and clipping look at all panels"),
-        ([Dense(100), Dense(3)], {"clip_norm": 1.0}, "penalties and clipping look at all panels"),
+        ([Dropout(0.5), Dense(100), Dense(3)], {}, "is not served"),
+        ([Dense(100), Dropout(0.5), Dropout(0.5), Dense(3)], {}, "is not served"),
+        ([Dense(100), Dense(3), Dropout(0.5)], {}, "is not served"),
     ],
 )
 def test_what_it_leaves_to_others(layers: list[Any], options: dict[str, Any], reason: str) -> None:
@@ -132,9 +163,15 @@ def run(trainer: Trainer, batch: int, cuts: list[int], threads: int | None = Non
 @pytest.mark.parametrize("batch", [1, 7, 40, 600])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_bundles_may_be_cut_anywhere_and_threads_change_nothing(dtype: str, optimizer: str, batch: int) -> None:
+@pytest.mark.parametrize("bounded", [False, True])
+def test_bundles_may_be_cut_anywhere_and_threads_change_nothing(
+    dtype: str, optimizer: str, batch: int, bounded: bool
+) -> None:
     layers = [Dense(100, "tanh"), Dense(130, "relu"), Dense(3)]
-    trainer = chain(*layers, optimizer=optimizer, dtype=dtype, features=30)
+    options = {"l2": 0.1, "clip_norm": 0.1} if bounded else {}
+    if bounded:
+        layers.insert(1, Dropout(0.2))
+    trainer = chain(*layers, optimizer=optimizer, dtype=dtype, features=30, **options)
     whole = run(trainer, batch, [])
     for other in (run(trainer, batch, [1, 3]), *(run(trainer, batch, [], threads) for threads in (1, 2, 3))):
         for name, array in whole.items():
@@ -227,16 +264,29 @@ def peak_bytes(trainer: Trainer, batch: int) -> int:
     return peaks[1]
 
 
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 1.0}], ids=str)
 @pytest.mark.parametrize(("optimizer", "slots"), [("sgd", 0), ("adam", 2)])
-def test_it_holds_parameters_state_and_the_activations_of_a_block(optimizer: str, slots: int) -> None:
-    """Gradients only from 513 rows on; of a block each layer's outputs, and for each panel two gradients more."""
-    trainer = chain(Dense(200, "relu"), Dense(300, "relu"), Dense(10), optimizer=optimizer, features=100)
+def test_it_holds_parameters_state_and_the_activations_of_a_block(
+    optimizer: str, slots: int, options: dict[str, Any]
+) -> None:
+    """Gradients from 513 rows on, or where they are bounded; of a block each layer's outputs, and for each panel two
+    gradients more."""
+    trainer = chain(Dense(200, "relu"), Dense(300, "relu"), Dense(10), optimizer=optimizer, features=100, **options)
     parameters = sum(int(np.prod(each.shape)) for each in trainer.network.parameters.values())
     block = 512 * (100 + 200 + 300 + 300 + 2 * 3 * 300 + 3 * 10)
     slabs = 3 * panel_layout.SLAB
-    for batch, gradients in ((512, 0), (2048, 1)):
+    for batch, gradients in ((512, len(options)), (2048, 1)):
         expected = 8 * ((1 + slots + gradients) * parameters + block + slabs)
         assert 0.95 * expected < peak_bytes(trainer, batch) < 1.1 * expected + 3 * 8 * batch
+
+
+def test_of_dropouts_it_holds_the_masks_of_some_steps_and_of_a_block() -> None:
+    plain = chain(Dense(200, "relu"), Dense(10), features=100)
+    dropping = chain(Dense(200, "relu"), Dropout(0.5), Dense(10), features=100)
+    for batch in (128, 2048, 16384):  # of three steps, of two, of one, each drawn as a float32 first
+        drawn = 200 * batch * {128: 3, 2048: 2, 16384: 1}[batch]
+        expected = 8 * (2 * 512 * 200 + drawn)
+        assert 0.95 * expected < peak_bytes(dropping, batch) - peak_bytes(plain, batch) < 1.1 * expected + 13 * drawn
 
 
 def test_it_does_not_grow_with_the_batch() -> None:
