@@ -113,8 +113,10 @@ class PanelExecutor(Executor):
                 noise = self._masks.draw(key, start, end, batch_size)
                 of_step = len(noise) // (end - start)
                 while done < end and self._finite:
-                    part, masks = order[done * batch_size : end * batch_size], noise[(done - start) * of_step :]
-                    taken = self._run(data, masks, part, batch_size, given[done:end], key.step + done, losses[done:end])
+                    now = done + self._team.at_once(end - done)
+                    part, rates_now = order[done * batch_size : now * batch_size], given[done:now]
+                    masks = noise[(done - start) * of_step : (now - start) * of_step]
+                    taken = self._run(data, masks, part, batch_size, rates_now, key.step + done, losses[done:now])
                     done += abs(taken)
                     self._finite = taken > 0 or self._all_finite(losses[done - 1])
         return losses[:done]

@@ -178,6 +178,20 @@ def test_bundles_may_be_cut_anywhere_and_threads_change_nothing(
             np.testing.assert_array_equal(other[name], array, err_msg=name)
 
 
+def test_where_another_number_of_threads_is_tried_a_bundle_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = chain(Dense(100, "tanh"), Dropout(0.2), Dense(3))
+    executor, whole, taken = ready(trainer, panels(trainer.plan)), ready(trainer, panels(trainer.plan)), []
+
+    def few(steps: int) -> int:
+        taken.append(min(steps, 2))
+        return taken[-1]
+
+    monkeypatch.setattr(executor._team, "at_once", few)
+    losses = [each.steps(rows(trainer), np.arange(80), 16, [0.1] * 5, Key(5, 7)) for each in (executor, whole)]
+    assert taken == [2, 2, 1]
+    np.testing.assert_array_equal(losses[0], losses[1])
+
+
 def test_fits_side_by_side_do_not_wait_for_each_other() -> None:
     trainer = chain(Dense(100, "tanh"), Dense(130, "relu"), Dense(3), features=30)
     expected = run(trainer, 16, [])
