@@ -63,15 +63,20 @@ class NumpyExecutor(Executor):
 
     def step(self, x: Array, y: Array, learning_rate: float, key: Key, weights: Array | None = None) -> Array:
         rows = int(x.shape[0])
-        with self._threads(rows), np.errstate(all="ignore"):
-            return self._step(Data(x, y, weights), slice(0, rows), rows, learning_rate, key)
+        data, index, schedule = Data(x, y, weights), slice(0, rows), self._schedule(rows)
+        if self._pace is None and not schedule.single_thread:  # a context for nothing is a thirtieth of a small step
+            with np.errstate(all="ignore"):
+                return self._step(schedule, data, index, rows, learning_rate, key)
+        with self._threads(schedule), np.errstate(all="ignore"):
+            return self._step(schedule, data, index, rows, learning_rate, key)
 
     def steps(self, data: Data, order: Array, batch_size: int, rates: Sequence[float], key: Key) -> Array:
         losses: list[Any] = []
-        with self._threads(batch_size), np.errstate(all="ignore"):  # what is not finite is an error of its own
+        schedule = self._schedule(batch_size)
+        with self._threads(schedule), np.errstate(all="ignore"):  # what is not finite is an error of its own
             for count, rate in enumerate(rates):
                 index = order[count * batch_size : (count + 1) * batch_size]
-                losses.append(self._step(data, index, batch_size, rate, Key(key.seed, key.step + count)))
+                losses.append(self._step(schedule, data, index, batch_size, rate, Key(key.seed, key.step + count)))
                 if self._spoilt:
                     break
         return np.asarray(losses, self._buffers.dtype)
@@ -103,24 +108,23 @@ class NumpyExecutor(Executor):
             self._schedules[rows] = schedule_for(self.plan, self._buffers, rows, direct=self._direct)
         return self._schedules[rows]
 
-    def _threads(self, rows: int) -> AbstractContextManager[None]:
-        if self._pace is None:
-            return nullcontext()
-        own: AbstractContextManager[None] = self._pace.restored()
-        return thread_limit(True) if self._schedule(rows).single_thread else own
+    def _threads(self, schedule: Schedule) -> AbstractContextManager[None]:
+        if schedule.single_thread:
+            return thread_limit(True)
+        return nullcontext() if self._pace is None else self._pace.restored()
 
     def _batch(self, data: Data, index: Any, rows: int, key: Key) -> Batch:
         noise = self.plan.noise(key, rows) if self._random else NO_NOISE
         shares = None if data.weights is None else _shares(data.weights[index])
         return Batch(data, index, rows, noise, shares)
 
-    def _step(self, data: Data, index: Any, rows: int, learning_rate: float, key: Key) -> Any:
+    def _step(self, schedule: Schedule, data: Data, index: Any, rows: int, learning_rate: float, key: Key) -> Any:
         """One step; whether it left something that is not finite stays in ``_spoilt``.
 
         Where parameters were moved on the way back, none can have become infinite unless a move was beyond all bounds:
         that saves a pass over all of them, which for a batch of one costs as much as a product.
         """
-        schedule, pace = self._schedule(rows), self._pace
+        pace = self._pace
         begun = None if pace is None or schedule.single_thread else pace.begin(rows)
         loss, moved = schedule.run(self._batch(data, index, rows, key), learning_rate)
         if moved is None:

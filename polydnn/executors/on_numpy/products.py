@@ -46,12 +46,7 @@ def _dot(a: Matrix, b: Matrix, c: Matrix) -> Callable[[], Any]:
     """NumPy's product into C, or into the rows of C's transpose where those lie one after another."""
     if not c.flags.c_contiguous:
         a, b, c = b.T, a.T, c.T
-    dot = a.dot
-
-    def call() -> None:
-        dot(b, c)
-
-    return call
+    return partial(a.dot, b, c)
 
 
 def _two_passes(a: Matrix, b: Matrix, c: Matrix) -> Product:

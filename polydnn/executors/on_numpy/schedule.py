@@ -24,6 +24,11 @@ __all__ = ["Batch", "Schedule", "Whole", "schedule_for"]
 BLOCK_ROWS = 512
 """Rows whose activations stay in a second-level cache for layers of usual widths; enough for products at full speed."""
 
+BLOCK_UNITS = 2**17
+"""Rows times units of all layers that are a block at least: of narrow layers 512 rows are less work than the calls.
+Nor do threads gain there, which hand Python's lock to and fro: two took 0.6 to 4 ms for 4,096 and 16,384 rows of
+[8, 10, 1], where one with such blocks takes 0.09 and 0.4."""
+
 FEWEST_SHARED = 128
 """Rows that a thread gets at least, where a batch is shared among threads."""
 
@@ -55,7 +60,7 @@ class Schedule(Protocol):
     """Forward and backward of a batch of one size."""
 
     single_thread: bool
-    """Whether every product gets one thread because the schedule has threads of its own."""
+    """Whether every product gets one thread: the schedule has threads of its own, or products are too small for two."""
 
     def run(self, batch: Batch, learning_rate: float) -> tuple[Any, float | None]:
         """The loss, with the gradients in the buffers and None.
@@ -98,9 +103,9 @@ class Shared:
     """
 
     def __init__(self, plan: StepPlan, buffers: Buffers, rows: int, shares: int, *, direct: bool = False) -> None:
-        self.single_thread = shares > 1
+        self.single_thread = shares > 1 or _is_narrow(plan)
         self._buffers, self._direct = buffers, direct
-        edges = [*range(0, rows, min(BLOCK_ROWS, -(-rows // shares))), rows]
+        edges = [*range(0, rows, min(_block_rows(plan), -(-rows // shares))), rows]
         spans = [slice(start, end) for start, end in pairwise(edges)]
         self._spans = [spans[share::shares] for share in range(shares)]
         self._gradients = [buffers.gradients, *(aligned(buffers.size, buffers.dtype) for _ in range(shares - 1))]
@@ -147,6 +152,16 @@ class Shared:
         return loss
 
 
+def _block_rows(plan: StepPlan) -> int:
+    """The rows of a block: as many as are worth the calls."""
+    return max(BLOCK_ROWS, BLOCK_UNITS // sum(plan.network.widths))
+
+
+def _is_narrow(plan: StepPlan) -> bool:
+    """Whether calls take longer than work, so that a second thread is in the way."""
+    return _block_rows(plan) >= 2 * BLOCK_ROWS
+
+
 def _part(index: Any, span: slice) -> Any:
     return slice(index.start + span.start, index.start + span.stop) if isinstance(index, slice) else index[span]
 
@@ -154,7 +169,7 @@ def _part(index: Any, span: slice) -> Any:
 def schedule_for(plan: StepPlan, buffers: Buffers, rows: int, *, direct: bool) -> Schedule:
     """The fastest schedule for batches of ``rows``."""
     makers: dict[str, Callable[[], Schedule]] = {"whole": lambda: Whole(plan, buffers, rows, direct=direct)}
-    threads = min(usable_threads(), rows // FEWEST_SHARED)
+    threads = 1 if _is_narrow(plan) else min(usable_threads(), rows // FEWEST_SHARED)
     worth_cutting = rows > MOST_AT_ONCE or rows * buffers.size >= LEAST_WORK
     if rows >= 2 * FEWEST_SHARED and worth_cutting and all(type(layer).forward in ROW_WISE for layer in plan.layers):
         shared: dict[str, Callable[[], Schedule]] = {

@@ -75,7 +75,7 @@ class Update:
         if shared and len(self._parts) > 1:
             together([partial(self._part, part, learning_rate, step) for part in self._parts])
         else:
-            self._part(slice(0, buffers.size), learning_rate, step)
+            self._rule(buffers.parameters, buffers.gradients, buffers.slots, learning_rate, step)
 
     def _part(self, part: slice, learning_rate: float, step: int) -> None:
         buffers = self._buffers
@@ -137,11 +137,16 @@ def _sgd(plan: StepPlan) -> FlatUpdate | None:
     def rule(
         parameters: Matrix, gradients: Matrix, slots: Mapping[str, Matrix], learning_rate: float, step: int
     ) -> None:
+        if parameters.size <= CHUNK:  # to take a slice costs as much as to move a hundred parameters
+            descend(parameters, gradients, learning_rate)
+            return
         for start in range(0, parameters.size, CHUNK):
             part = slice(start, start + CHUNK)
-            g, p = gradients[part], parameters[part]
-            np.multiply(g, learning_rate, g)
-            np.subtract(p, g, p)
+            descend(parameters[part], gradients[part], learning_rate)
+
+    def descend(p: Matrix, g: Matrix, learning_rate: float) -> None:
+        np.multiply(g, learning_rate, g)
+        np.subtract(p, g, p)
 
     return rule
 
