@@ -362,16 +362,6 @@ def test_batches_too_large_for_one_go_are_cut(monkeypatch: pytest.MonkeyPatch) -
         assert isinstance(schedule_for(plan, Buffers(plan), MANY, direct=False), kind)
 
 
-def test_of_narrow_layers_one_thread_takes_large_blocks() -> None:
-    """Two threads would spend their time handing Python's lock to each other."""
-    for width, rows, share, blocks in ((10, 16384, 1, 2), (300, 16384, 2, 16)):
-        plan = plan_of([polydnn.Dense(width, "relu"), polydnn.Dense(1)])
-        found = schedule_for(plan, Buffers(plan), rows, direct=False)
-        assert isinstance(found, Shared)
-        assert [len(spans) for spans in found._spans] == [blocks] * share
-        assert found.single_thread
-
-
 def test_the_parts_of_a_step_are_told_apart() -> None:
     plan = plan_of([polydnn.Dense(5, "tanh"), polydnn.Dense(2)], optimizer="adam")
     data, moved = data_for(plan), []

@@ -10,6 +10,7 @@ import polydnn
 from polydnn.execution import Data, Key, StepPlan, first_state
 from polydnn.executors import numpy_executor
 from polydnn.executors.on_numpy import schedule
+from polydnn.executors.on_numpy.buffers import Buffers
 
 WIDTHS = [64, 128, 96, 10]
 BLOCK = 512
@@ -57,3 +58,14 @@ def test_it_does_not_grow_with_the_batch() -> None:
     plan = plan_of("sgd")
     small, large = (peak_bytes(plan, rows) for rows in (4 * BLOCK, 32 * BLOCK))
     assert large < 1.05 * small + 8 * 28 * BLOCK  # the row numbers of a batch
+
+
+def test_of_narrow_layers_one_thread_takes_large_blocks() -> None:
+    """Two threads would spend their time handing Python's lock to each other."""
+    for width, shares, blocks in ((10, 1, 2), (300, 2, 16)):
+        network = polydnn.Network(4, [polydnn.Dense(width, "relu"), polydnn.Dense(1)], seed=0)
+        plan = polydnn.Trainer(network, loss="mean_squared_error").plan
+        found = schedule.schedule_for(plan, Buffers(plan), 16384, direct=False)
+        assert isinstance(found, schedule.Shared)
+        assert [len(spans) for spans in found._spans] == [blocks] * shares
+        assert found.single_thread
