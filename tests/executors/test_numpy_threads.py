@@ -54,6 +54,20 @@ def test_one_where_another_process_is_in_the_way() -> None:
     assert machine.step() == 1
 
 
+def test_some_slow_steps_among_many_fast_ones_count() -> None:
+    """Two threads are faster in the median of single steps and three times slower in their mean."""
+    taken = []
+    for seed in range(6):
+        chance = np.random.default_rng(seed).random
+
+        def seconds(threads: int, now: float, chance: Callable[[], float] = chance) -> float:
+            return 0.0005 if threads == 1 else (0.012 if chance() < 0.1 else 0.0004)
+
+        machine = Machine(seconds)
+        taken.append(10.0 / len(machine.used(10.0)))
+    assert np.mean(taken) < 1.06 * 0.0005
+
+
 @pytest.mark.parametrize("first", [1, 2])
 def test_it_follows_the_machine(first: int) -> None:
     def seconds(threads: int, now: float) -> float:

@@ -14,11 +14,14 @@ from typing import Protocol
 
 __all__ = ["ThreadPace", "Threaded"]
 
-TRIAL_STEPS, RECENT = 2, 7
-"""Steps of a trial at least, and the latest steps whose median counts."""
+TRIAL_PARTS, RECENT = 2, 7
+"""Parts of a trial at least, and the latest parts whose median counts."""
 
-TRIAL = 0.005
-"""Seconds of work that are enough for a part of a trial, where steps are taken in bundles."""
+PART = 0.005
+"""Seconds of work that are enough for a part: one step, a bundle of them, or as many in turn as take half as long.
+
+Beside a busy process some steps take as long as ever and others thirty times that. The median of single steps would not
+show it; of parts it does."""
 
 WAKING = 0.1
 """Seconds until threads that have slept work side by side: a system may wake them where their waker runs, and takes
@@ -58,6 +61,7 @@ class ThreadPace:
         self._last: float | None = None
         self._tried = self._awake = self._due = 0.0
         self._interval = SHORTEST
+        self._work, self._steps = 0.0, 0
         self._rows, self._known = 0, False
 
     @property
@@ -92,7 +96,7 @@ class ThreadPace:
         if self.most <= 1 or not (self._trying or self._is_due(self._clock())):
             return steps
         known = self._recent[self._single]
-        return min(steps, max(int(TRIAL / median(known)), 1)) if known and median(known) > 0.0 else steps
+        return min(steps, max(int(PART / median(known)), 1)) if known and median(known) > 0.0 else steps
 
     def end(self, begun: float, steps: int = 1) -> None:
         """Learn how long the step took, or so many of them."""
@@ -102,13 +106,17 @@ class ThreadPace:
             self._rest(now, 0.0)
         if now <= self._awake:
             return
-        taken, recent = (now - begun) / steps, self._recent[self.single]
+        self._work, self._steps = self._work + now - begun, self._steps + steps
+        if self._work < 0.5 * PART:
+            return
+        taken, recent = self._work / self._steps, self._recent[self.single]
+        self._work, self._steps = 0.0, 0
         if recent and not self._trying and taken > 3.0 * median(recent):
             self._due = now  # something has changed
         recent.append(taken)
         if not self._known:  # as long as nothing is known, a trial is as likely to lose as to win
             self._known, self._due = True, max(self._due, now + COST * (now - begun))
-        if self._trying and len(recent) >= TRIAL_STEPS:
+        if self._trying and len(recent) >= TRIAL_PARTS:
             self._judge(now)
 
     @contextmanager
@@ -122,11 +130,11 @@ class ThreadPace:
                     blas.threads = count
 
     def _is_due(self, now: float) -> bool:
-        return not self._trying and now >= self._due and len(self._recent[self._single]) >= TRIAL_STEPS
+        return not self._trying and now >= self._due and len(self._recent[self._single]) >= TRIAL_PARTS
 
     def _rest(self, now: float, pause: float) -> None:
         """Begin anew after a pause, in which threads have gone to sleep and no trial has come nearer."""
-        self._trying = False
+        self._trying, self._work, self._steps = False, 0.0, 0
         for recent in self._recent.values():
             recent.clear()
         self._awake = now + WAKING
@@ -134,7 +142,7 @@ class ThreadPace:
 
     def _try(self, now: float) -> None:
         """Begin a trial of the number that is not in use; all threads are given the time to wake."""
-        self._trying = True
+        self._trying, self._work, self._steps = True, 0.0, 0
         self._recent[self.single].clear()
         self._tried = now
         self._awake = now + (WAKING if self._single else 0.0)
