@@ -68,4 +68,4 @@ def test_of_narrow_layers_one_thread_takes_large_blocks() -> None:
         found = schedule.schedule_for(plan, Buffers(plan), 16384, direct=False)
         assert isinstance(found, schedule.Shared)
         assert [len(spans) for spans in found._spans] == [blocks] * shares
-        assert found.single_thread
+        assert found.threads is schedule.Threads.ONE

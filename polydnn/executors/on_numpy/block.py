@@ -1,7 +1,6 @@
 """Forward and backward for one fixed number of rows, as a list of operations made once."""
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from polydnn.execution.executor import Data
@@ -42,6 +41,7 @@ class Block:
             for index, node in reversed(list(enumerate(self._nodes)))
             if index >= trained[0]
         ]
+        self._backward: dict[bool, list[Operation]] = {}
         self._moves: list[tuple[list[Operation], list[Product], DenseNode]] = []
         if direct:
             for node, before in self._way_back:
@@ -61,18 +61,16 @@ class Block:
         assert self._y is not None
         return self._cost(self._y, share, shares)
 
+    def prepare(self, *, first: bool) -> None:
+        """Make what ``backward`` does; at once, for its routines are chosen for the threads that there are."""
+        if first not in self._backward:
+            done = [operation for node, before in self._way_back for operation in node.backward(before, first)]
+            self._backward[first] = done
+
     def backward(self, *, first: bool) -> None:
         """The gradients: written by the first block of a batch, added by the others."""
-        for operation in self._first_backward if first else self._further_backward:
+        for operation in self._backward[first]:
             operation()
-
-    @cached_property
-    def _first_backward(self) -> list[Operation]:
-        return [operation for node, before in self._way_back for operation in node.backward(before, True)]
-
-    @cached_property
-    def _further_backward(self) -> list[Operation]:
-        return [operation for node, before in self._way_back for operation in node.backward(before, False)]
 
     def descend(self, learning_rate: float) -> float:
         """Back through all layers, moving parameters on the way; an upper bound of a squared element of any move."""
@@ -97,12 +95,18 @@ class Block:
         return y.take(index, 0)
 
 
+NARROW = 32
+"""Features up to which it pays to turn the rows of a batch round, for then bias and weight are one matrix in the first
+layer too: a tenth to a third of a step of [8, 10, 1] and [8, 64, 1], a loss from 64 features on."""
+
+
 def _nodes(plan: StepPlan, buffers: Buffers, gradients: Matrix, rows: int) -> list[Node]:
     nodes: list[Node] = []
     for index, (layer, names) in enumerate(zip(plan.layers, plan.names, strict=True)):
         width = plan.network.widths[index]
         if isinstance(layer, Dense) and type(layer).forward is Dense.forward:
-            nodes.append(DenseNode(layer, names, buffers, gradients, rows, by_rows=index == 0))
+            by_rows = index == 0 and width > NARROW
+            nodes.append(DenseNode(layer, names, buffers, gradients, rows, by_rows=by_rows))
         else:
             nodes.append(LayerNode(layer, names, buffers, gradients, rows, width))
     return nodes

@@ -13,7 +13,7 @@ from polydnn.execution.plan import Key, OptimizerState, StepPlan
 from polydnn.execution.reference import NO_NOISE
 from polydnn.executors.on_numpy.blas import libraries, thread_limit
 from polydnn.executors.on_numpy.buffers import Buffers
-from polydnn.executors.on_numpy.schedule import Batch, Schedule, Whole, schedule_for
+from polydnn.executors.on_numpy.schedule import Batch, Schedule, Threads, Whole, schedule_for
 from polydnn.executors.on_numpy.threads import ThreadPace
 from polydnn.executors.on_numpy.updates import FlatUpdate, Update, is_plain_descent
 from polydnn.layers import Dense
@@ -51,7 +51,7 @@ class NumpyExecutor(Executor):
             and all(isinstance(layer, Dense) for layer in plan.layers)
         )
         self._schedules: dict[int, Schedule] = {}
-        self._pace = ThreadPace(libraries()) if self._buffers.size >= LARGE else None
+        self._pace = ThreadPace(libraries())
         self._scalar = self._buffers.dtype.type
         self._spoilt = False
 
@@ -64,7 +64,7 @@ class NumpyExecutor(Executor):
     def step(self, x: Array, y: Array, learning_rate: float, key: Key, weights: Array | None = None) -> Array:
         rows = int(x.shape[0])
         data, index, schedule = Data(x, y, weights), slice(0, rows), self._schedule(rows)
-        if self._pace is None and not schedule.single_thread:  # a context for nothing is a thirtieth of a small step
+        if schedule.threads is Threads.UNTOUCHED:  # a context for nothing is a thirtieth of a small step
             with np.errstate(all="ignore"):
                 return self._step(schedule, data, index, rows, learning_rate, key)
         with self._threads(schedule), np.errstate(all="ignore"):
@@ -109,9 +109,9 @@ class NumpyExecutor(Executor):
         return self._schedules[rows]
 
     def _threads(self, schedule: Schedule) -> AbstractContextManager[None]:
-        if schedule.single_thread:
-            return thread_limit(True)
-        return nullcontext() if self._pace is None else self._pace.restored()
+        if schedule.threads is Threads.PACED:
+            return self._pace.restored()
+        return thread_limit(True) if schedule.threads is Threads.ONE else nullcontext()
 
     def _batch(self, data: Data, index: Any, rows: int, key: Key) -> Batch:
         noise = self.plan.noise(key, rows) if self._random else NO_NOISE
@@ -124,18 +124,20 @@ class NumpyExecutor(Executor):
         Where parameters were moved on the way back, none can have become infinite unless a move was beyond all bounds:
         that saves a pass over all of them, which for a batch of one costs as much as a product.
         """
-        pace = self._pace
-        begun = None if pace is None or schedule.single_thread else pace.begin(rows)
+        threads, pace = schedule.threads, self._pace
+        begun = pace.begin(rows) if threads is Threads.PACED else None
         loss, moved = schedule.run(self._batch(data, index, rows, key), learning_rate)
         if moved is None:
             loss = self._update.charge(loss)
-            self._update(learning_rate, key.step, shared=schedule.single_thread or (pace is not None and pace.single))
+            self._update(
+                learning_rate, key.step, shared=threads is Threads.ONE or (threads is Threads.PACED and pace.single)
+            )
             flat = self._buffers.parameters
             fine = math.isfinite(flat.dot(flat)) or all_finite_on_host([flat])
         else:
             fine = moved < LARGEST_MOVE
         self._spoilt = not (fine and math.isfinite(loss))
-        if begun is not None and pace is not None:
+        if begun is not None:
             pace.end(begun)
         return self._scalar(loss)
 

@@ -49,7 +49,7 @@ class Node(ABC):
 
 
 class DenseNode(Node):
-    """A dense layer. The first of a network takes its rows as they come, (n, in); the others feature by feature."""
+    """A dense layer, which takes its input feature by feature, or ``by_rows`` as it comes, (n, in)."""
 
     def __init__(
         self, layer: Dense, names: Mapping[str, str], buffers: Buffers, gradients: Matrix, rows: int, *, by_rows: bool

@@ -22,6 +22,9 @@ SMALL = 2**15
 PANEL = 384
 """Terms that OpenBLAS adds up in one go with any number of threads; beyond, where it cuts depends on their number."""
 
+TILE = 16
+"""Columns that are rounded alike wherever its threads cut; how float64's odd ones at the end are depends on that."""
+
 
 def plain(a: Matrix, b: Matrix, c: Matrix) -> Callable[[], Any]:
     """``f()`` doing C <- A B."""
@@ -74,6 +77,8 @@ def _routines(a: Matrix, b: Matrix, c: Matrix, beta: float) -> Iterator[tuple[st
         yield f"{blas.name} gemm", blas.gemm(a, b, c, beta)
         if a.shape[1] > PANEL:
             yield f"{blas.name} gemm in panels", _in_panels(blas, a, b, c, beta)
+        if c.dtype == np.float64 and b.shape[1] > TILE and b.shape[1] % TILE:
+            yield f"{blas.name} gemm in panels and tiles", _in_tiles(blas, a, b, c, beta)
         yield from _for_vectors(blas, a, b, c, beta)
 
 
@@ -95,6 +100,19 @@ def _in_panels(blas: Blas, a: Matrix, b: Matrix, c: Matrix, beta: float) -> Prod
     def call(alpha: float) -> None:
         for part in parts:
             part(alpha)
+
+    return call
+
+
+def _in_tiles(blas: Blas, a: Matrix, b: Matrix, c: Matrix, beta: float) -> Product:
+    """The columns that fill tiles, and then the rest of them."""
+    whole = c.shape[1] // TILE * TILE
+    most = _in_panels(blas, a, b[:, :whole], c[:, :whole], beta)
+    rest = _in_panels(blas, a, b[:, whole:], c[:, whole:], beta)
+
+    def call(alpha: float) -> None:
+        most(alpha)
+        rest(alpha)
 
     return call
 

@@ -1,6 +1,8 @@
 """How the rows of a batch are gone through: all at once, or in blocks that fit the caches, shared among threads."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
@@ -19,15 +21,23 @@ from polydnn.executors.on_numpy.updates import CHUNK
 from polydnn.layers import Dense, Dropout, Normalization
 from polydnn.types import Array
 
-__all__ = ["Batch", "Schedule", "Whole", "schedule_for"]
+__all__ = ["Batch", "Schedule", "Threads", "Whole", "schedule_for"]
 
 BLOCK_ROWS = 512
 """Rows whose activations stay in a second-level cache for layers of usual widths; enough for products at full speed."""
 
 BLOCK_UNITS = 2**17
 """Rows times units of all layers that are a block at least: of narrow layers 512 rows are less work than the calls.
-Nor do threads gain there, which hand Python's lock to and fro: two took 0.6 to 4 ms for 4,096 and 16,384 rows of
-[8, 10, 1], where one with such blocks takes 0.09 and 0.4."""
+[8, 10, 1] and [8, 64, 1] took 0.71 and 2.2 ms for 16,384 rows in blocks of 512, and take 0.36 and 1.8."""
+
+NARROW = 64
+"""Units of all layers up to which a second thread is in the way, for it hands Python's lock to and fro: it took 1.7 ms
+for 16,384 rows of [8, 10, 1] where one takes 0.4, and up to 4 beside another process."""
+
+ALONE, ALONE_BY_VECTOR = 2**18, 2**13
+"""Multiplications up to which a library keeps a product to one thread; the second where one side is a vector.
+
+OpenBLAS's limits are 262,144 and 9,216, and 10,000 for the product of two vectors."""
 
 FEWEST_SHARED = 128
 """Rows that a thread gets at least, where a batch is shared among threads."""
@@ -56,11 +66,18 @@ class Batch(NamedTuple):
     shares: Matrix | None
 
 
+class Threads(Enum):
+    """What the products of a schedule get."""
+
+    UNTOUCHED = "what there is, for none of them is large enough for two threads"
+    ONE = "one thread, for the schedule has threads of its own, or two would be in each other's way"
+    PACED = "as many as are fastest just now"
+
+
 class Schedule(Protocol):
     """Forward and backward of a batch of one size."""
 
-    single_thread: bool
-    """Whether every product gets one thread: the schedule has threads of its own, or products are too small for two."""
+    threads: Threads
 
     def run(self, batch: Batch, learning_rate: float) -> tuple[Any, float | None]:
         """The loss, with the gradients in the buffers and None.
@@ -72,10 +89,12 @@ class Schedule(Protocol):
 class Whole:
     """All rows at once; ``direct`` says that parameters are moved on the way back."""
 
-    single_thread = False
-
     def __init__(self, plan: StepPlan, buffers: Buffers, rows: int, *, direct: bool) -> None:
-        self._block, self._direct = Block(plan, buffers, buffers.gradients, rows, direct=direct), direct
+        self.threads = _threads_of_all_rows(plan, buffers, rows)
+        with thread_limit(self.threads is Threads.ONE):
+            self._block, self._direct = Block(plan, buffers, buffers.gradients, rows, direct=direct), direct
+            if not direct:
+                self._block.prepare(first=True)
 
     def run(self, batch: Batch, learning_rate: float) -> tuple[Any, float | None]:
         self.take(batch)
@@ -103,16 +122,17 @@ class Shared:
     """
 
     def __init__(self, plan: StepPlan, buffers: Buffers, rows: int, shares: int, *, direct: bool = False) -> None:
-        self.single_thread = shares > 1 or _is_narrow(plan)
+        self.threads = Threads.ONE if shares > 1 or _is_narrow(plan) else Threads.PACED
         self._buffers, self._direct = buffers, direct
         edges = [*range(0, rows, min(_block_rows(plan), -(-rows // shares))), rows]
         spans = [slice(start, end) for start, end in pairwise(edges)]
         self._spans = [spans[share::shares] for share in range(shares)]
         self._gradients = [buffers.gradients, *(aligned(buffers.size, buffers.dtype) for _ in range(shares - 1))]
-        self._blocks = [
-            {span.stop - span.start: Block(plan, buffers, flat, span.stop - span.start, direct=False) for span in own}
-            for own, flat in zip(self._spans, self._gradients, strict=True)
-        ]
+        with thread_limit(self.threads is Threads.ONE):
+            own = zip(self._spans, self._gradients, strict=True)
+            self._blocks = [
+                _blocks(plan, buffers, flat, [span.stop - span.start for span in each]) for each, flat in own
+            ]
 
     def run(self, batch: Batch, learning_rate: float) -> tuple[Any, float | None]:
         loss = sum(together([partial(self._share, each, batch) for each in range(len(self._spans))]))
@@ -152,14 +172,33 @@ class Shared:
         return loss
 
 
+def _blocks(plan: StepPlan, buffers: Buffers, gradients: Matrix, sizes: Sequence[int]) -> dict[int, Block]:
+    """By its rows each of the blocks that one thread goes through in turn."""
+    blocks = {rows: Block(plan, buffers, gradients, rows, direct=False) for rows in set(sizes)}
+    for turn, rows in enumerate(sizes):
+        blocks[rows].prepare(first=turn == 0)
+    return blocks
+
+
 def _block_rows(plan: StepPlan) -> int:
     """The rows of a block: as many as are worth the calls."""
     return max(BLOCK_ROWS, BLOCK_UNITS // sum(plan.network.widths))
 
 
 def _is_narrow(plan: StepPlan) -> bool:
-    """Whether calls take longer than work, so that a second thread is in the way."""
-    return _block_rows(plan) >= 2 * BLOCK_ROWS
+    return sum(plan.network.widths) <= NARROW
+
+
+def _threads_of_all_rows(plan: StepPlan, buffers: Buffers, rows: int) -> Threads:
+    weights = [shape for shape in buffers.shapes.values() if len(shape) == 2]
+    if buffers.size <= ALONE_BY_VECTOR and not any(_is_for_two(rows, *shape) for shape in weights):
+        return Threads.UNTOUCHED
+    return Threads.ONE if _is_narrow(plan) else Threads.PACED
+
+
+def _is_for_two(*sizes: int) -> bool:
+    """Whether a library gives two threads to the product of these rows, inputs and outputs."""
+    return math.prod(sizes) > (ALONE_BY_VECTOR if 1 in sizes else ALONE)
 
 
 def _part(index: Any, span: slice) -> Any:
@@ -195,7 +234,7 @@ def _timed(schedule: Schedule, buffers: Buffers, trial: Batch) -> Callable[[], N
     """A trial that hardly moves anything."""
 
     def call() -> None:
-        with thread_limit(schedule.single_thread):
+        with thread_limit(schedule.threads is Threads.ONE):
             _, moved = schedule.run(trial, 1e-30)
         if moved is None:  # the pass over the parameters that moving them on the way saves
             np.subtract(buffers.parameters, buffers.gradients, out=buffers.gradients)
