@@ -25,7 +25,7 @@ class Masks:
         self._plan, self._dropped = plan, tuple(dropped)
         self._dtype = np.dtype(plan.network.dtype)
         self._width = sum(width for _, width in dropped)
-        self._nothing = np.zeros(0, self._dtype)
+        self._kept = self._nothing = np.zeros(0, self._dtype)
 
     def portions(self, batch_size: int, count: int) -> Sequence[tuple[int, int]]:
         """The steps of a bundle in portions whose masks are drawn at once."""
@@ -37,13 +37,18 @@ class Masks:
     def draw(self, key: Key, start: int, end: int, batch_size: int) -> np.ndarray[Any, Any]:
         """The masks of the steps ``start`` to ``end`` of a bundle that begins with ``key``.
 
-        Step by step, layer by layer, (batch_size, width) each, all in one flat array; empty where nothing is dropped.
+        Step by step, layer by layer, (batch_size, width) each, all in one flat array, which the next call writes over;
+        empty where nothing is dropped.
         """
         if not self._dropped:
             return self._nothing
-        noise = np.empty((end - start, batch_size * self._width), self._dtype)
-        threads = min(usable_threads(), end - start) if noise.size >= SHARED else 1
-        shares = [range(first, end - start, threads) for first in range(threads)]
+        steps, of_step = end - start, batch_size * self._width
+        if self._kept.size < steps * of_step:
+            self._kept = self._nothing  # let go first, for two at a time would be twice the memory
+            self._kept = np.empty(steps * of_step, self._dtype)
+        noise = self._kept[: steps * of_step].reshape(steps, of_step)
+        threads = min(usable_threads(), steps) if noise.size >= SHARED else 1
+        shares = [range(first, steps, threads) for first in range(threads)]
         together([partial(self._fill, noise, share, key, start, batch_size) for share in shares])
         return noise.reshape(-1)
 
