@@ -16,11 +16,12 @@ class Limits:
     """When a point is done: spread below ``spread`` after ``at_least`` rounds, or ``seconds`` a framework are over.
 
     However short the time, ``in_any_case`` rounds are made. ``sample_seconds`` is how long one sample should take, so
-    that reading the clock counts for nothing.
+    that reading the clock counts for nothing, and ``wake_seconds`` how long a framework that has slept runs before it.
     """
 
     seconds: float
     sample_seconds: float = 0.02
+    wake_seconds: float = 0.2
     spread: float = 0.02
     at_least: int = 7
     in_any_case: int = 3
@@ -57,9 +58,9 @@ def next_count(count: int, seconds: float, wanted: float, block: int) -> int:
 def calibrate(worker: WorkerProcess, measure_name: str, block: int, limits: Limits) -> Timing:
     """Warm up, and find the count of steps or epochs of a sample."""
     count, enough = block, 0.8 * limits.sample_seconds
-    worker.ask("sample", measure=measure_name, count=count)
+    worker.ask("sample", measure=measure_name, count=count, wake=0.0)
     for _ in range(6):
-        seconds = worker.ask("sample", measure=measure_name, count=count)["seconds"]
+        seconds = worker.ask("sample", measure=measure_name, count=count, wake=0.0)["seconds"]
         if seconds >= enough:
             break
         count = next_count(count, seconds, limits.sample_seconds, block)
@@ -93,7 +94,7 @@ def measure(
         for name in rng.sample(sorted(found), len(found)):
             timing = found[name]
             try:
-                answer = workers[name].ask("sample", measure=measure_name, count=timing.count)
+                answer = workers[name].ask("sample", measure=measure_name, count=timing.count, wake=limits.wake_seconds)
             except WorkerError as error:
                 failed[name] = str(error)
                 del found[name]

@@ -26,13 +26,10 @@ from peer_frameworks import make_framework
 from peer_frameworks.framework import Arrays, Framework
 from peer_frameworks.problems import CASES, Problem, initial_weights
 
-__all__ = ["RESET_AFTER", "WAKE_SECONDS", "Worker", "departures", "main", "resident_mib"]
+__all__ = ["RESET_AFTER", "Worker", "departures", "main", "resident_mib"]
 
 RESET_AFTER = 256
 """So many steps on one batch at most between two resets, lest it is learnt by heart and numbers become subnormal."""
-
-WAKE_SECONDS = 0.2
-"""How long a framework that has slept runs before the clock does."""
 
 
 def resident_mib(field: str = "VmRSS") -> float | None:
@@ -108,20 +105,20 @@ class Worker:
             answer |= departures(self.framework, losses, true, weights)
         return {**answer, "block": self.framework.block, "notes": self.framework.notes}
 
-    def sample(self, measure: str, count: int) -> dict[str, Any]:
-        """Seconds for ``count`` steps or epochs; steps that wake everything and resets in between are not counted."""
+    def sample(self, measure: str, count: int, wake: float) -> dict[str, Any]:
+        """Seconds for ``count`` steps or epochs, after so many seconds of others; resets in between are not counted."""
         gc.collect()
         gc.disable()
         try:
-            self._wake()
+            self._wake(wake)
             seconds = self._epochs(count) if measure == "epoch" else self._steps(count)
         finally:
             gc.enable()
         return {"seconds": seconds, "count": count}
 
-    def _wake(self) -> None:
+    def _wake(self, seconds: float) -> None:
         """Steps until caches are filled and threads awake again after the others' turns, as they are in a training."""
-        stop = time.perf_counter() + WAKE_SECONDS
+        stop = time.perf_counter() + seconds
         self._steps(self.framework.block)
         while time.perf_counter() < stop:
             self._steps(self.framework.block)

@@ -103,7 +103,7 @@ def test_frameworks_that_compile_agree_as_well(name: str, tmp_path: Path) -> Non
             expected = str(tmp_path / "expected.npz")
             answer = worker.ask("prepare", case=case, optimizer="adam", batch_size=16, expected=expected)
             assert disagreement(answer) is None
-            assert worker.ask("sample", measure="epoch", count=1)["seconds"] > 0
+            assert worker.ask("sample", measure="epoch", count=1, wake=0.0)["seconds"] > 0
     finally:
         worker.close(kill=True)
 
@@ -211,9 +211,8 @@ def test_a_worker_answers_fails_and_goes_on(worker: WorkerProcess, tmp_path: Pat
         worker.ask("facts")
 
 
-def test_steps_are_reset_before_they_learn_by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_are_reset_before_they_learn_by_heart() -> None:
     """And a block of steps wakes the framework before the clock starts."""
-    monkeypatch.setattr("peer_frameworks.worker.WAKE_SECONDS", 0.0)
 
     class Counting(NumpyLoop):
         resets = 0
@@ -226,6 +225,6 @@ def test_steps_are_reset_before_they_learn_by_heart(monkeypatch: pytest.MonkeyPa
 
     framework, taken = Counting(), list[int]()
     framework.block = 60
-    assert Worker(framework).sample("step", 600)["count"] == 600
+    assert Worker(framework).sample("step", 600, wake=0.0)["count"] == 600
     assert taken == [60, 240, 240, 120]
     assert framework.resets == 4
