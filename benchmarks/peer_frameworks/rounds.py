@@ -58,7 +58,7 @@ def next_count(count: int, seconds: float, wanted: float, block: int) -> int:
 def calibrate(worker: WorkerProcess, measure_name: str, block: int, limits: Limits) -> Timing:
     """Warm up, and find the count of steps or epochs of a sample."""
     count, enough = block, 0.8 * limits.sample_seconds
-    worker.ask("sample", measure=measure_name, count=count, wake=0.0)
+    worker.ask("sample", measure=measure_name, count=count, wake=limits.wake_seconds)
     for _ in range(6):
         seconds = worker.ask("sample", measure=measure_name, count=count, wake=0.0)["seconds"]
         if seconds >= enough:

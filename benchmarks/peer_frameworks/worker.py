@@ -106,7 +106,7 @@ class Worker:
         return {**answer, "block": self.framework.block, "notes": self.framework.notes}
 
     def sample(self, measure: str, count: int, wake: float) -> dict[str, Any]:
-        """Seconds for ``count`` steps or epochs, after so many seconds of others; resets in between are not counted."""
+        """Seconds for ``count`` steps or epochs; ``wake`` seconds of steps before, and resets, do not count."""
         gc.collect()
         gc.disable()
         try:

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info
 
 from polydnn.arrays import cpu_name
 
-__all__ = ["SETTLE", "VARIABLE", "Trial", "fastest", "fastest_made", "forget", "tuning_folder"]
+__all__ = ["SETTLE", "VARIABLE", "Trial", "fastest", "fastest_made", "forget", "machine", "tuning_folder"]
 
 VARIABLE = "POLYDNN_TUNING"
 """Set to "off", nothing is measured and the first candidate taken; set to a folder, answers are kept there."""

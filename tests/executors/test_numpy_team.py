@@ -4,6 +4,7 @@ import os
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 
 from polydnn.executors.on_numpy import team
@@ -18,6 +19,11 @@ PLACING = pytest.mark.skipif(
 def test_results_come_in_the_order_of_the_tasks() -> None:
     assert together([lambda: 1]) == [1]
     assert together([lambda: 1, lambda: 2, lambda: 3]) == [1, 2, 3]
+
+
+def test_all_have_the_callers_context() -> None:
+    with np.errstate(over="ignore", invalid="call"):
+        assert together([np.geterr, np.geterr]) == 2 * [np.geterr()]
 
 
 def test_the_first_task_is_the_callers() -> None:

@@ -208,6 +208,14 @@ def test_batches_of_another_size_teach_nothing() -> None:
         assert machine.pace.begin(7) is None
 
 
+def test_batches_of_another_size_get_the_threads_of_the_others() -> None:
+    machine = Machine(lambda threads, now: 0.001 if threads == 1 else 0.1)
+    machine.used(2.0)
+    machine.library.threads = 2  # given back between two bundles
+    assert machine.pace.begin(7) is None
+    assert machine.library.threads == 1
+
+
 def test_the_threads_are_given_back() -> None:
     machine = Machine(lambda threads, now: 0.001 * threads)
     with machine.pace.restored():

@@ -35,7 +35,9 @@ def _identity(y: Matrix, dy: Matrix) -> InPlace:
 
 
 FEW = 1024
-"""Numbers up to which their signs are found faster than truth values are made numbers; beyond, in twice the time."""
+"""Numbers up to which signs are the faster mask: a product takes them as they are, and has to convert truth values.
+
+Of more numbers the signs take twice as long as comparing and converting."""
 
 
 def _relu(y: Matrix, dy: Matrix) -> InPlace:

@@ -9,14 +9,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["Blas", "Matrix", "libraries", "thread_limit"]
+from polydnn.execution.tuning import machine
+
+__all__ = ["ALONE", "Blas", "Matrix", "libraries", "thread_limit"]
 
 Matrix: TypeAlias = np.ndarray[Any, Any]
+
+ALONE = 2**13
+"""Multiplications up to which a library keeps to one thread where one side is a vector, or both are.
+
+OpenBLAS's limits are 9,216 for float64, more for float32 on x86, and 10,000 for two vectors."""
 
 ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112
 LETTERS = {"float32": ("s", ctypes.c_float), "float64": ("d", ctypes.c_double)}
@@ -129,6 +137,7 @@ def libraries() -> tuple[Blas, ...]:
     One library only, and no other that may be loaded or installed: the threads of two wait for each other's work, for
     milliseconds at a time, and products alternating between them took ten times as long.
     """
+    machine()  # its threads are part of every question, and must be counted before anyone limits them
     for name, handle in _handles():
         blas = _spelling(name, handle)
         if blas is not None and _right(blas):
@@ -159,14 +168,42 @@ def _right(blas: Blas) -> bool:
     return bool(np.array_equal(c, 1.0 + 2.0 * (a @ b)))
 
 
+class _Limit:
+    """How many blocks of all threads want the libraries to have one thread, and what these had before."""
+
+    def __init__(self) -> None:
+        self._lock, self._blocks, self._before = Lock(), 0, dict[Blas, int]()
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._blocks:
+                self._before = {blas: blas.threads for blas in libraries()}
+            self._blocks += 1
+            for blas in self._before:
+                blas.threads = 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if not self._blocks:
+                for blas, count in self._before.items():
+                    blas.threads = count
+
+
+_limit = _Limit()
+
+
 @contextmanager
 def thread_limit(single: bool) -> Iterator[None]:
-    """Give every library one thread while the block runs, where ``single`` says so."""
-    before = {blas: blas.threads for blas in libraries()} if single else {}
-    for blas in before:
-        blas.threads = 1
+    """Give every library one thread while the block runs, where ``single`` says so.
+
+    A library has one number of threads for the whole process: where blocks overlap, the last to end gives them back.
+    """
+    if not single:
+        yield
+        return
+    _limit.enter()
     try:
         yield
     finally:
-        for blas, count in before.items():
-            blas.threads = count
+        _limit.leave()

@@ -62,7 +62,10 @@ class Block:
         return self._cost(self._y, share, shares)
 
     def prepare(self, *, first: bool) -> None:
-        """Make what ``backward`` does; at once, for its routines are chosen for the threads that there are."""
+        """Make the operations of ``backward``; not at its first call, when the BLAS may have other threads.
+
+        Routines are chosen for the number of threads that the library has when they are made.
+        """
         if first not in self._backward:
             done = [operation for node, before in self._way_back for operation in node.backward(before, first)]
             self._backward[first] = done
@@ -95,7 +98,7 @@ class Block:
         return y.take(index, 0)
 
 
-NARROW = 32
+FEW_FEATURES = 32
 """Features up to which it pays to turn the rows of a batch round, for then bias and weight are one matrix in the first
 layer too: a tenth to a third of a step of [8, 10, 1] and [8, 64, 1], a loss from 64 features on."""
 
@@ -105,7 +108,7 @@ def _nodes(plan: StepPlan, buffers: Buffers, gradients: Matrix, rows: int) -> li
     for index, (layer, names) in enumerate(zip(plan.layers, plan.names, strict=True)):
         width = plan.network.widths[index]
         if isinstance(layer, Dense) and type(layer).forward is Dense.forward:
-            by_rows = index == 0 and width > NARROW
+            by_rows = index == 0 and width > FEW_FEATURES
             nodes.append(DenseNode(layer, names, buffers, gradients, rows, by_rows=by_rows))
         else:
             nodes.append(LayerNode(layer, names, buffers, gradients, rows, width))

@@ -7,13 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from polydnn.execution.plan import StepPlan
-from polydnn.executors.on_numpy.blas import Matrix
+from polydnn.executors.on_numpy.blas import ALONE, Matrix
 
 __all__ = ["Cost", "cost_of"]
-
-
-ALONE = 2**13
-"""Elements up to which a BLAS multiplies two vectors with one thread; a sum that two share is rounded otherwise."""
 
 
 class Cost(Protocol):

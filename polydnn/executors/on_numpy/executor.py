@@ -91,16 +91,19 @@ class NumpyExecutor(Executor):
         if not isinstance(schedule, Whole):
             return None
         batch = self._batch(data, index, rows, key)
-        marks = [clock()]
-        schedule.take(batch)
-        marks.append(clock())
-        schedule.forward(batch)
-        marks.append(clock())
-        moved = schedule.backward(learning_rate)
-        marks.append(clock())
-        if moved is None:
-            self._update(learning_rate, key.step)
-        marks.append(clock())
+        with self._threads(schedule), np.errstate(all="ignore"):
+            if schedule.threads is Threads.PACED:
+                self._pace.begin(rows)
+            marks = [clock()]
+            schedule.take(batch)
+            marks.append(clock())
+            schedule.forward(batch)
+            marks.append(clock())
+            moved = schedule.backward(learning_rate)
+            marks.append(clock())
+            if moved is None:
+                self._update(learning_rate, key.step)
+            marks.append(clock())
         return dict(zip(("gather", "forward", "backward", "optimizer"), np.diff(marks).tolist(), strict=True))
 
     def _schedule(self, rows: int) -> Schedule:

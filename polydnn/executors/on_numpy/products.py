@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from polydnn.execution.tuning import fastest_made
-from polydnn.executors.on_numpy.blas import Blas, Matrix, libraries, thread_limit
+from polydnn.executors.on_numpy.blas import ALONE, Blas, Matrix, libraries, thread_limit
 from polydnn.executors.on_numpy.buffers import aligned
 
 __all__ = ["Product", "accumulated", "plain"]
@@ -17,18 +17,20 @@ Product: TypeAlias = Callable[[float], Any]
 """``product(alpha)`` computes C <- alpha A B + beta C; what was fixed when it was made is all the rest."""
 
 SMALL = 2**15
-"""Multiplications below which the call costs more than the work, so that NumPy's own, the quickest to call, is best."""
+"""Multiplications up to which the call costs more than the work, so that NumPy's own, the quickest to call, is best."""
 
 PANEL = 384
 """Terms that OpenBLAS adds up in one go with any number of threads; beyond, where it cuts depends on their number."""
 
 TILE = 16
-"""Columns that are rounded alike wherever its threads cut; how float64's odd ones at the end are depends on that."""
+"""Columns of a product in float64 of which OpenBLAS rounds multiples alike with any number of threads.
+
+How it rounds the columns that are left over depends on where its threads cut."""
 
 
 def plain(a: Matrix, b: Matrix, c: Matrix) -> Callable[[], Any]:
     """``f()`` doing C <- A B."""
-    if _work(a, b) <= SMALL:
+    if _work(a, b) <= (ALONE if 1 in (*a.shape, *b.shape) else SMALL):
         return _dot(a, b, c)
     made = _by_name(_chosen("product", a, b, c, 0.0), a, b, c, 0.0)
     return lambda: made(1.0)

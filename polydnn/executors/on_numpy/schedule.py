@@ -13,7 +13,7 @@ from polydnn.arrays import usable_threads
 from polydnn.execution.executor import Data
 from polydnn.execution.plan import StepPlan
 from polydnn.execution.tuning import SETTLE, fastest_made
-from polydnn.executors.on_numpy.blas import Matrix, thread_limit
+from polydnn.executors.on_numpy.blas import ALONE, Matrix, thread_limit
 from polydnn.executors.on_numpy.block import Block
 from polydnn.executors.on_numpy.buffers import Buffers, aligned
 from polydnn.executors.on_numpy.team import parts_of, together
@@ -31,13 +31,13 @@ BLOCK_UNITS = 2**17
 [8, 10, 1] and [8, 64, 1] took 0.71 and 2.2 ms for 16,384 rows in blocks of 512, and take 0.36 and 1.8."""
 
 NARROW = 64
-"""Units of all layers up to which a second thread is in the way, for it hands Python's lock to and fro: it took 1.7 ms
-for 16,384 rows of [8, 10, 1] where one takes 0.4, and up to 4 beside another process."""
+"""Widths of inputs and layers, added up, up to which two threads gain nothing.
 
-ALONE, ALONE_BY_VECTOR = 2**18, 2**13
-"""Multiplications up to which a library keeps a product to one thread; the second where one side is a vector.
+With blocks of their own they hand Python's lock to and fro: 1.7 ms for 16,384 rows of [8, 10, 1] where one thread takes
+0.4, and up to 4 beside another process. Those of a BLAS have too little to do in each product."""
 
-OpenBLAS's limits are 262,144 and 9,216, and 10,000 for the product of two vectors."""
+SHARED_PRODUCT = 2**18
+"""Multiplications beyond which a BLAS may give a product of matrices to several threads; OpenBLAS needs as many."""
 
 FEWEST_SHARED = 128
 """Rows that a thread gets at least, where a batch is shared among threads."""
@@ -69,7 +69,7 @@ class Batch(NamedTuple):
 class Threads(Enum):
     """What the products of a schedule get."""
 
-    UNTOUCHED = "what there is, for none of them is large enough for two threads"
+    UNTOUCHED = "as many threads as the library likes, which gives one to products as small as these"
     ONE = "one thread, for the schedule has threads of its own, or two would be in each other's way"
     PACED = "as many as are fastest just now"
 
@@ -191,14 +191,14 @@ def _is_narrow(plan: StepPlan) -> bool:
 
 def _threads_of_all_rows(plan: StepPlan, buffers: Buffers, rows: int) -> Threads:
     weights = [shape for shape in buffers.shapes.values() if len(shape) == 2]
-    if buffers.size <= ALONE_BY_VECTOR and not any(_is_for_two(rows, *shape) for shape in weights):
+    if buffers.size <= ALONE and not any(_is_shared(rows, inputs + 1, outputs) for inputs, outputs in weights):
         return Threads.UNTOUCHED
     return Threads.ONE if _is_narrow(plan) else Threads.PACED
 
 
-def _is_for_two(*sizes: int) -> bool:
-    """Whether a library gives two threads to the product of these rows, inputs and outputs."""
-    return math.prod(sizes) > (ALONE_BY_VECTOR if 1 in sizes else ALONE)
+def _is_shared(*sizes: int) -> bool:
+    """Whether a library may give two threads to the product of so many rows, inputs and outputs."""
+    return math.prod(sizes) > (ALONE if 1 in sizes else SHARED_PRODUCT)
 
 
 def _part(index: Any, span: slice) -> Any:

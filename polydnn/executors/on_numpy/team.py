@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from functools import cache
 from typing import Any
 
@@ -18,12 +19,15 @@ SHARED = 2**18
 
 
 def together(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
-    """What each task gives, the first computed by the caller while the others run beside it."""
+    """What each task gives, the first computed by the caller while the others run beside it.
+
+    All have the caller's context: what NumPy does about numbers that are not finite, for one.
+    """
     if len(tasks) == 1:
         return [tasks[0]()]
     team = _team(len(tasks) - 1)
     with team.apart():
-        others = [team.submit(task) for task in tasks[1:]]
+        others = [team.submit(copy_context().run, task) for task in tasks[1:]]
         return [tasks[0](), *(other.result() for other in others)]
 
 

@@ -18,7 +18,7 @@ TRIAL_PARTS, RECENT = 2, 7
 """Parts of a trial at least, and the latest parts whose median counts."""
 
 PART = 0.005
-"""Seconds of work that are enough for a part: one step, a bundle of them, or as many in turn as take half as long.
+"""Seconds of work of a part, about: one step or bundle, or several in succession until half of that is reached.
 
 Beside a busy process some steps take as long as ever and others thirty times that. The median of single steps would not
 show it; of parts it does."""
@@ -70,25 +70,24 @@ class ThreadPace:
         return self._single != self._trying
 
     def begin(self, rows: int) -> float | None:
-        """Set the threads of the next steps, of ``rows`` rows; the time on the clock. None where there is no choice.
+        """Set the threads of the next steps, of ``rows`` rows; the time on the clock.
 
-        Batches of another size than the first, the last of an epoch say, teach nothing.
+        None where there is nothing to learn: one thread, or batches of another size than the first, as the last of an
+        epoch, which get as many threads as the others just had.
         """
         if self.most <= 1:
             return None
         if not self._rows:
             self._rows = rows
         if rows != self._rows:
+            self._set()
             return None
         now = self._clock()
         if self._last is not None and now - self._last > WAKING:
             self._rest(now, now - self._last)
         if self._is_due(now):
             self._try(now)
-        for blas, count in self._all:
-            wanted = 1 if self.single else count
-            if blas.threads != wanted:
-                blas.threads = wanted
+        self._set()
         return self._clock()
 
     def at_once(self, steps: int) -> int:
@@ -109,13 +108,13 @@ class ThreadPace:
         self._work, self._steps = self._work + now - begun, self._steps + steps
         if self._work < 0.5 * PART:
             return
-        taken, recent = self._work / self._steps, self._recent[self.single]
+        work, taken, recent = self._work, self._work / self._steps, self._recent[self.single]
         self._work, self._steps = 0.0, 0
         if recent and not self._trying and taken > 3.0 * median(recent):
             self._due = now  # something has changed
         recent.append(taken)
         if not self._known:  # as long as nothing is known, a trial is as likely to lose as to win
-            self._known, self._due = True, max(self._due, now + COST * (now - begun))
+            self._known, self._due = True, max(self._due, now + COST * work)
         if self._trying and len(recent) >= TRIAL_PARTS:
             self._judge(now)
 
@@ -128,6 +127,12 @@ class ThreadPace:
             for blas, count in self._all:
                 if blas.threads != count:
                     blas.threads = count
+
+    def _set(self) -> None:
+        for blas, count in self._all:
+            wanted = 1 if self.single else count
+            if blas.threads != wanted:
+                blas.threads = wanted
 
     def _is_due(self, now: float) -> bool:
         return not self._trying and now >= self._due and len(self._recent[self._single]) >= TRIAL_PARTS
