@@ -50,7 +50,16 @@ class Block:
 
     def take(self, data: Data, index: Any) -> None:
         """Bring the rows that ``index`` (numbers, or a slice) names into place."""
-        self._y = self._placed(data, index)
+        x, y = data.x, data.y
+        if isinstance(index, slice):
+            self.x[...] = x[index]
+            self._y = y[index]
+            return
+        if x.dtype == self.x.dtype and self.x.flags.c_contiguous:
+            x.take(index, 0, self.x, "clip")  # order comes from the trainer; "raise" would copy through a buffer
+        else:
+            self.x[...] = x.take(index, 0)
+        self._y = y.take(index, 0)
 
     def forward(self, noise: Mapping[int, Array], share: float, shares: Matrix | None) -> Any:
         """The cost of the rows that were taken, each row's loss times its share."""
@@ -85,17 +94,6 @@ class Block:
             for move in moves:
                 move(-learning_rate)
         return bound * learning_rate * learning_rate
-
-    def _placed(self, data: Data, index: Any) -> Any:
-        x, y = data.x, data.y
-        if isinstance(index, slice):
-            self.x[...] = x[index]
-            return y[index]
-        if x.dtype == self.x.dtype and self.x.flags.c_contiguous:
-            x.take(index, 0, self.x, "clip")  # order comes from the trainer; "raise" would copy through a buffer
-        else:
-            self.x[...] = x.take(index, 0)
-        return y.take(index, 0)
 
 
 FEW_FEATURES = 32
