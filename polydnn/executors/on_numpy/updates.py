@@ -132,7 +132,7 @@ def _by_its_function(plan: StepPlan) -> FlatUpdate:
 def _sgd(plan: StepPlan) -> FlatUpdate | None:
     momentum, nesterov = plan.optimizer.options["momentum"], plan.optimizer.options["nesterov"]
     if momentum:
-        return None if nesterov else _with_momentum(momentum)
+        return None if nesterov else _with_momentum(plan, momentum)
 
     def rule(
         parameters: Matrix, gradients: Matrix, slots: Mapping[str, Matrix], learning_rate: float, step: int
@@ -144,7 +144,7 @@ def _sgd(plan: StepPlan) -> FlatUpdate | None:
             part = slice(start, start + CHUNK)
             descend(parameters[part], gradients[part], learning_rate)
 
-    rate = np.empty((), plan.network.dtype)  # a ufunc takes an array in half the time that it takes a number
+    rate = _number(plan)
 
     def descend(p: Matrix, g: Matrix, learning_rate: float) -> None:
         rate[...] = learning_rate
@@ -154,18 +154,31 @@ def _sgd(plan: StepPlan) -> FlatUpdate | None:
     return rule
 
 
-def _with_momentum(momentum: float) -> FlatUpdate:
+def _number(plan: StepPlan, value: float = 0.0) -> Matrix:
+    """A number as an array without axes, which a ufunc takes in half the time that it takes a number of Python's."""
+    return np.asarray(value, plan.network.dtype)
+
+
+def _with_momentum(plan: StepPlan, momentum: float) -> FlatUpdate:
+    keep, rate = _number(plan, momentum), _number(plan)
+
     def rule(
         parameters: Matrix, gradients: Matrix, slots: Mapping[str, Matrix], learning_rate: float, step: int
     ) -> None:
         velocity = slots["velocity"]
+        rate[...] = learning_rate
+        if parameters.size <= CHUNK:
+            move(parameters, gradients, velocity)
+            return
         for start in range(0, parameters.size, CHUNK):
             part = slice(start, start + CHUNK)
-            v, g, p = velocity[part], gradients[part], parameters[part]
-            np.multiply(v, momentum, v)
-            np.add(v, g, v)
-            np.multiply(v, learning_rate, g)
-            np.subtract(p, g, p)
+            move(parameters[part], gradients[part], velocity[part])
+
+    def move(p: Matrix, g: Matrix, v: Matrix) -> None:
+        np.multiply(v, keep, v)
+        np.add(v, g, v)
+        np.multiply(v, rate, g)
+        np.subtract(p, g, p)
 
     return rule
 
@@ -175,29 +188,33 @@ def _adam(plan: StepPlan) -> FlatUpdate | None:
     if options["amsgrad"] or options["eps_inside_sqrt"] or options["eps_hat"]:
         return None
     beta1, beta2, eps = options["beta1"], options["beta2"], options["eps"]
+    keep1, keep2, offset, scale = _number(plan, beta1), _number(plan, beta2), _number(plan), _number(plan)
 
     def rule(
         parameters: Matrix, gradients: Matrix, slots: Mapping[str, Matrix], learning_rate: float, step: int
     ) -> None:
         weight = (1.0 - beta2**step) / (1.0 - beta2)
-        scale = learning_rate * (1.0 - beta1) / (1.0 - beta1**step) * weight**0.5
-        offset = eps * weight**0.5
-        scratch = np.empty(min(CHUNK, parameters.size), parameters.dtype)
+        scale[...] = learning_rate * (1.0 - beta1) / (1.0 - beta1**step) * weight**0.5
+        offset[...] = eps * weight**0.5
         first, second = slots["gradient_sum"], slots["square_sum"]
+        if parameters.size <= CHUNK:
+            move(parameters, gradients, first, second)
+            return
         for start in range(0, parameters.size, CHUNK):
             part = slice(start, start + CHUNK)
-            m, v, g, p = first[part], second[part], gradients[part], parameters[part]
-            s = scratch[: p.size]
-            np.multiply(m, beta1, m)
-            np.add(m, g, m)
-            np.multiply(g, g, g)
-            np.multiply(v, beta2, v)
-            np.add(v, g, v)
-            np.sqrt(v, s)
-            np.add(s, offset, s)
-            np.divide(m, s, s)
-            np.multiply(s, scale, s)
-            np.subtract(p, s, p)
+            move(parameters[part], gradients[part], first[part], second[part])
+
+    def move(p: Matrix, g: Matrix, m: Matrix, v: Matrix) -> None:
+        np.multiply(m, keep1, m)
+        np.add(m, g, m)
+        np.multiply(g, g, g)
+        np.multiply(v, keep2, v)
+        np.add(v, g, v)
+        np.sqrt(v, g)
+        np.add(g, offset, g)
+        np.divide(m, g, g)
+        np.multiply(g, scale, g)
+        np.subtract(p, g, p)
 
     return rule
 
