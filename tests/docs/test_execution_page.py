@@ -6,7 +6,15 @@ from pathlib import Path
 from polydnn.execution.executor import TOLERANCE
 from polydnn.execution.tuning import VARIABLE
 from polydnn.executors.on_cupy import precision
-from polydnn.executors.on_numpy.schedule import BLOCK_ROWS, SURELY_SHARED
+from polydnn.executors.on_numpy.schedule import (
+    BLOCK_ROWS,
+    BLOCK_UNITS,
+    FEWEST_SHARED,
+    LEAST_WORK,
+    MOST_AT_ONCE,
+    NARROW,
+    SURELY_SHARED,
+)
 from polydnn.registry import default_registry
 from tests.executor_cases import BOUND
 
@@ -22,9 +30,12 @@ def test_bounds_and_rows_are_those_of_the_code() -> None:
     for bounds in (TOLERANCE, BOUND):
         for bound in bounds.values():
             assert f"{bound:.0e}".replace("e-0", "e-") in PAGE
-    assert f"from {SURELY_SHARED:,} rows on" in PAGE
-    assert f"up to {SURELY_SHARED - 1:,} rows" in PAGE
-    assert f"{BLOCK_ROWS} rows" in PAGE
+    words = " ".join(PAGE.split())
+    assert f"add up to {NARROW} at most" in words
+    assert f"beyond {MOST_AT_ONCE:,} rows" in words
+    assert f"rows times parameters reach 2^{LEAST_WORK.bit_length() - 1}, from {SURELY_SHARED:,} rows on" in words
+    assert f"in {2 * FEWEST_SHARED} rows or more it is measured" in words
+    assert f"{BLOCK_ROWS} rows otherwise, or {BLOCK_UNITS:,} over the number of units" in words
 
 
 def test_the_variables_are_read() -> None:

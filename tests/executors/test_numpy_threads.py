@@ -189,6 +189,17 @@ def test_pauses_bring_no_trial_nearer() -> None:
     assert single <= 2 * (100 * 0.3 + 1.0)  # two steps a second of work, at most
 
 
+def test_a_trial_that_a_pause_broke_off_is_not_made_again_at_once() -> None:
+    """Five steps between two pauses are too few to end one: the last of each five would have one thread."""
+    machine = Machine(lambda threads, now: 0.090 / threads)
+    machine.used(2.0)
+    used = []
+    for _ in range(100):
+        machine.now += 2.0
+        used += [machine.step() for _ in range(5)]
+    assert used.count(1) <= 0.07 * len(used)
+
+
 def test_bundles_of_any_number_of_steps_teach_how_long_one_takes() -> None:
     machine = Machine(lambda threads, now: 0.0)
     for turn in range(2000):

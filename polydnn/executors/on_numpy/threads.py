@@ -138,7 +138,12 @@ class ThreadPace:
         return not self._trying and now >= self._due and len(self._recent[self._single]) >= TRIAL_PARTS
 
     def _rest(self, now: float, pause: float) -> None:
-        """Begin anew after a pause, in which threads have gone to sleep and no trial has come nearer."""
+        """Begin anew after a pause, in which threads have gone to sleep and no trial has come nearer.
+
+        A trial that it broke off counts as made, or where steps are long and pauses frequent there would be no other.
+        """
+        if self._trying:
+            self._due = now - pause + self._interval
         self._trying, self._work, self._steps = False, 0.0, 0
         for recent in self._recent.values():
             recent.clear()
