@@ -14,7 +14,9 @@ from tests.executor_cases import OPTIMIZERS, ROWS, compare, executors, layers_fo
 CASES = list(product(names("activation"), [1, 8, ROWS]))
 
 
-def check(loss: str, optimizer: Any, is_served: Callable[[Any, int], bool] = lambda made, rows: True) -> None:
+def assert_all_are_the_references(
+    loss: str, optimizer: Any, is_served: Callable[[Any, int], bool] = lambda made, rows: True
+) -> None:
     for number, (activation, batch_size) in enumerate(CASES):
         dtype, layers = ("float64", "float32")[number % 2], layers_for(activation, loss)
         reference, made = executors("numpy", numpy_executor, layers, loss, optimizer, dtype=dtype)
@@ -25,7 +27,7 @@ def check(loss: str, optimizer: Any, is_served: Callable[[Any, int], bool] = lam
 @pytest.mark.parametrize("loss", names("loss"))
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_every_optimizer_with_every_activation_loss_and_batch_size(optimizer: Any, loss: str) -> None:
-    check(loss, optimizer)
+    assert_all_are_the_references(loss, optimizer)
 
 
 @pytest.mark.skipif(not libraries(), reason="no BLAS can be called")
@@ -38,7 +40,7 @@ def test_the_same_where_weights_are_moved_on_the_way_back(
     monkeypatch.setattr(executor, "LARGE", 0)
     if blocks:
         cut_into_blocks(monkeypatch)
-    check(loss, "sgd", lambda made, rows: made._direct)
+    assert_all_are_the_references(loss, "sgd", lambda made, rows: made._direct)
 
 
 @pytest.mark.parametrize("loss", names("loss"))
@@ -46,7 +48,9 @@ def test_the_same_where_weights_are_moved_on_the_way_back(
 def test_the_same_in_blocks_of_rows(optimizer: Any, loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As batches beyond the caches are gone through by two threads."""
     cut_into_blocks(monkeypatch)
-    check(loss, optimizer, lambda made, rows: rows == 1 or isinstance(made._schedule(rows), schedule.Shared))
+    assert_all_are_the_references(
+        loss, optimizer, lambda made, rows: rows == 1 or isinstance(made._schedule(rows), schedule.Shared)
+    )
 
 
 def cut_into_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

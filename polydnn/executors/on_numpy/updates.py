@@ -137,21 +137,27 @@ def _sgd(plan: StepPlan) -> FlatUpdate | None:
     def rule(
         parameters: Matrix, gradients: Matrix, slots: Mapping[str, Matrix], learning_rate: float, step: int
     ) -> None:
-        if parameters.size <= CHUNK:  # to take a slice costs as much as to move a hundred parameters
-            descend(parameters, gradients, learning_rate)
-            return
-        for start in range(0, parameters.size, CHUNK):
-            part = slice(start, start + CHUNK)
-            descend(parameters[part], gradients[part], learning_rate)
+        rate[...] = learning_rate
+        _in_pieces(move, parameters, gradients)
 
     rate = _number(plan)
 
-    def descend(p: Matrix, g: Matrix, learning_rate: float) -> None:
-        rate[...] = learning_rate
+    def move(p: Matrix, g: Matrix) -> None:
         np.multiply(g, rate, g)
         np.subtract(p, g, p)
 
     return rule
+
+
+def _in_pieces(move: Callable[..., None], *flats: Matrix) -> None:
+    """``move`` flat arrays of one length, a piece at a time that stays in a cache."""
+    size = flats[0].size
+    if size <= CHUNK:  # to take a slice costs as much as to move a hundred parameters
+        move(*flats)
+        return
+    for start in range(0, size, CHUNK):
+        part = slice(start, start + CHUNK)
+        move(*(flat[part] for flat in flats))
 
 
 def _number(plan: StepPlan, value: float = 0.0) -> Matrix:
@@ -165,14 +171,8 @@ def _with_momentum(plan: StepPlan, momentum: float) -> FlatUpdate:
     def rule(
         parameters: Matrix, gradients: Matrix, slots: Mapping[str, Matrix], learning_rate: float, step: int
     ) -> None:
-        velocity = slots["velocity"]
         rate[...] = learning_rate
-        if parameters.size <= CHUNK:
-            move(parameters, gradients, velocity)
-            return
-        for start in range(0, parameters.size, CHUNK):
-            part = slice(start, start + CHUNK)
-            move(parameters[part], gradients[part], velocity[part])
+        _in_pieces(move, parameters, gradients, slots["velocity"])
 
     def move(p: Matrix, g: Matrix, v: Matrix) -> None:
         np.multiply(v, keep, v)
@@ -196,13 +196,7 @@ def _adam(plan: StepPlan) -> FlatUpdate | None:
         weight = (1.0 - beta2**step) / (1.0 - beta2)
         scale[...] = learning_rate * (1.0 - beta1) / (1.0 - beta1**step) * weight**0.5
         offset[...] = eps * weight**0.5
-        first, second = slots["gradient_sum"], slots["square_sum"]
-        if parameters.size <= CHUNK:
-            move(parameters, gradients, first, second)
-            return
-        for start in range(0, parameters.size, CHUNK):
-            part = slice(start, start + CHUNK)
-            move(parameters[part], gradients[part], first[part], second[part])
+        _in_pieces(move, parameters, gradients, slots["gradient_sum"], slots["square_sum"])
 
     def move(p: Matrix, g: Matrix, m: Matrix, v: Matrix) -> None:
         np.multiply(m, keep1, m)
